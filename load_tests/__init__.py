@@ -1,0 +1,1 @@
+"""Benchmarks and load: their protocols, workloads and results."""

@@ -1,0 +1,1 @@
+"""What travellers ask for, counted so that no one can be seen."""

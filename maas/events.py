@@ -1,0 +1,194 @@
+"""What has happened, told to whoever needs to know. Past tense; never a command.
+
+The domain returns events and never publishes them: a handler puts them in the outbox of its own transaction.
+Every event is a frozen dataclass of plain values, so that it survives JSON. `EVENT_TYPES` finds one by name.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from maas.journeys import Journey
+from maas.prices import JourneyPrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneysPlanned:
+    """A search was answered. Coordinates are those asked for; no traveller is named."""
+
+    origin_lat: float
+    origin_lon: float
+    destination_lat: float
+    destination_lon: float
+    asked_for: datetime
+    journey_count: int
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingFound:
+    """A search had no answer: unmet demand. Coordinates are None where the place itself was unknown."""
+
+    origin_lat: float | None
+    origin_lon: float | None
+    destination_lat: float | None
+    destination_lon: float | None
+    asked_for: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferQuoted:
+    """A price was promised until it expires."""
+
+    offer_id: UUID
+    total_minor: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced:
+    """A traveller took an offer."""
+
+    order_id: UUID
+    offer_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed:
+    """Everything is booked and paid. Ticketing issues the ticket from this alone."""
+
+    order_id: UUID
+    traveller_id: str
+    journey: Journey
+    prices: tuple[JourneyPrice, ...]
+    passengers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRolledBack:
+    """The booking failed as a whole; nothing is held and nothing is owed."""
+
+    order_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCaptured:
+    """Money was taken for an order."""
+
+    payment_id: UUID
+    order_id: UUID
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketIssued:
+    """A ticket is ready to be shown."""
+
+    ticket_id: UUID
+    order_id: UUID
+    traveller_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapRecorded:
+    """A device saw a ticket or a medium. Nothing personal is in it."""
+
+    tap_id: UUID
+    device_id: str
+    operator_id: str
+    stop_id: str
+    tapped_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RideRated:
+    """A fare component was ridden and its price is now earned.
+
+    `component_index` counts over the order's prices and their components in order, so it names the fare
+    once for ever; a second event for the same (order_id, component_index) never comes. `shares` are the
+    operators' parts in minor units and sum to `amount_minor`.
+    """
+
+    ride_id: UUID
+    order_id: UUID
+    component_index: int
+    leg_indices: tuple[int, ...]
+    shares: dict[str, int]
+    amount_minor: int
+    mode: str
+    operator_id: str
+    origin_lat: float
+    origin_lon: float
+    destination_lat: float
+    destination_lon: float
+    ridden_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SailingCancelled:
+    """An operator cancelled a sailing (a trip on a service date)."""
+
+    trip_id: str
+    service_date: date
+    operator_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegCancelled:
+    """A leg of a confirmed order will not run. Tickets covering `component_indices` are void."""
+
+    order_id: UUID
+    case_id: UUID
+    component_indices: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPaid:
+    """Money went back to a traveller. `shares` is empty where no operator had earned it yet."""
+
+    refund_id: UUID
+    order_id: UUID
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPublished:
+    """A new network is in force; planners open it."""
+
+    version: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementBatchClosed:
+    """A settlement batch was locked and netted."""
+
+    batch_id: UUID
+    cut_off: datetime
+    total_minor: int
+
+
+Event = (
+    JourneysPlanned
+    | NothingFound
+    | OfferQuoted
+    | OrderPlaced
+    | OrderConfirmed
+    | OrderRolledBack
+    | PaymentCaptured
+    | TicketIssued
+    | TapRecorded
+    | RideRated
+    | SailingCancelled
+    | LegCancelled
+    | RefundPaid
+    | NetworkPublished
+    | SettlementBatchClosed
+)
+
+EVENT_TYPES: dict[str, type] = {kind.__name__: kind for kind in Event.__args__}

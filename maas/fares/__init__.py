@@ -1,0 +1,1 @@
+"""Price a journey: tariffs as dated data, one engine for planned and ridden journeys."""

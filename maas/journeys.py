@@ -1,0 +1,125 @@
+"""A journey as the traveller, the fare engine, the order and the ticket all see it.
+
+Problem   The router speaks of indices, the fare engine of operators and kilometres, the ticket of places.
+Idea      One plain value, contiguous in time and place, that names everything by its public id. It survives
+          JSON both ways. `journey_id` encodes the legs, so a journey can be asked for again without state.
+Not here  How it was found (routing) and what it costs (fares).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How a leg moves; GTFS route types folded to what a traveller distinguishes."""
+
+    WALK = "walk"
+    TRAM = "tram"
+    SUBWAY = "subway"
+    RAIL = "rail"
+    MONORAIL = "monorail"
+    BUS = "bus"
+    FERRY = "ferry"
+    BIKE = "bike"
+    ON_DEMAND = "on_demand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A stop or a point. `stop_id` is `feed:stop_id`, None for a point; degrees WGS84."""
+
+    name: str
+    lat: float
+    lon: float
+    stop_id: str | None = None
+    station_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedStop:
+    """A stop that a leg's vehicle calls at between boarding and alighting."""
+
+    place: Place
+    arrives_at: datetime
+    departs_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One ride or one walk. Times are aware instants. Transit fields are None on a walk.
+
+    `operator_id` is the GTFS agency_id; `trip_id` and `route_id` carry the feed, `feed:trip_id`.
+    `in_seat` says that the rider stays in the vehicle of the leg before.
+    `distance_m` is along the walk, or between the stops passed as the crow flies when the feed has no better.
+    `is_estimate` marks a walk computed from a beeline, not from streets.
+    """
+
+    mode: Mode
+    origin: Place
+    destination: Place
+    departs_at: datetime
+    arrives_at: datetime
+    distance_m: int = 0
+    operator_id: str | None = None
+    route_id: str | None = None
+    route_name: str | None = None
+    route_color: str | None = None
+    headsign: str | None = None
+    trip_id: str | None = None
+    service_date: date | None = None
+    passed_stops: tuple[PassedStop, ...] = ()
+    in_seat: bool = False
+    is_estimate: bool = False
+
+    @property
+    def is_transit(self) -> bool:
+        """A ride on a scheduled vehicle."""
+        return self.trip_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """Legs in order, contiguous in time and place. `network_version` is the snapshot that answered."""
+
+    journey_id: str
+    legs: tuple[Leg, ...]
+    network_version: str
+
+    @property
+    def departs_at(self) -> datetime:
+        """When the first leg starts."""
+        return self.legs[0].departs_at
+
+    @property
+    def arrives_at(self) -> datetime:
+        """When the last leg ends."""
+        return self.legs[-1].arrives_at
+
+    @property
+    def interchanges(self) -> int:
+        """Vehicles boarded less one; staying seated is no interchange."""
+        rides = sum(1 for leg in self.legs if leg.mode is not Mode.WALK and not leg.in_seat)
+        return max(0, rides - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """A search. Places are `lat,lon`, `feed:stop_id`, or a name; `at` is aware; windows in seconds."""
+
+    origin: str
+    destination: str
+    at: datetime
+    arrive_by: bool = False
+    interchanges_max: int = 7
+    language: str = "ja"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """The Pareto set over arrival and interchanges, best arrival first; may be empty."""
+
+    origin: Place
+    destination: Place
+    journeys: tuple[Journey, ...]
+    network_version: str

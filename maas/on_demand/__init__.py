@@ -1,0 +1,1 @@
+"""On-demand rides: zones, bookings, insertion into vehicle schedules."""

@@ -1,0 +1,100 @@
+"""What the parts of the house ask of one another. Each port has a local and an HTTP adapter.
+
+Arguments and results are dataclasses, enums, UUIDs, dates, aware datetimes and plain values, so that one
+generic adapter (services/platform/rpc.py) carries every port over HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from maas.journeys import Journey, PlanRequest, PlanResult
+from maas.prices import FareMedium, JourneyPrice, RiderCategory
+
+
+class PlannerPort(Protocol):
+    """Searches over the published network; it holds no truth of its own."""
+
+    async def plan(self, *, request: PlanRequest) -> PlanResult:
+        """Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
+
+    async def get_journey(self, *, journey_id: str) -> Journey:
+        """The journey of that id, on today's network. Raises JourneyNotFound."""
+
+    async def price(
+        self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
+    ) -> list[JourneyPrice]:
+        """One price a rider, in the order given. Raises FareNotFound."""
+
+
+class HoldState(StrEnum):
+    """Capacity asked of a partner or of dispatch. HELD -> CONFIRMED -> RELEASED; HELD expires by itself."""
+
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+    SOLD_OUT = "sold_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Places kept for an offer until `expires_at`."""
+
+    hold_id: UUID
+    state: HoldState
+    expires_at: datetime
+    detail: str = ""
+
+
+class BerthPort(Protocol):
+    """Places on ships, at the operator's reservation system."""
+
+    async def hold(
+        self,
+        *,
+        hold_id: UUID,
+        trip_id: str,
+        service_date: date,
+        fare_class: str,
+        place_count: int,
+        expires_at: datetime,
+    ) -> Hold:
+        """Keep places, or say SOLD_OUT. Safe to repeat."""
+
+    async def confirm(self, *, hold_id: UUID, passengers: Sequence[str]) -> Hold:
+        """Turn a hold into a booking under these names (the manifest the law asks for)."""
+
+    async def release(self, *, hold_id: UUID) -> Hold:
+        """Give the places back."""
+
+    async def list_cancelled(self, *, service_date: date) -> list[str]:
+        """Trip ids of the sailings cancelled on that day."""
+
+
+class OnDemandPort(Protocol):
+    """Van rides in on-demand zones."""
+
+    async def hold(
+        self,
+        *,
+        hold_id: UUID,
+        zone_id: str,
+        pickup_lat: float,
+        pickup_lon: float,
+        dropoff_lat: float,
+        dropoff_lon: float,
+        pickup_at: datetime,
+        rider_count: int,
+        expires_at: datetime,
+    ) -> Hold:
+        """Insert the ride into a vehicle's schedule, or say SOLD_OUT. Safe to repeat."""
+
+    async def confirm(self, *, hold_id: UUID) -> Hold:
+        """Promise the ride."""
+
+    async def release(self, *, hold_id: UUID) -> Hold:
+        """Take the ride out of the schedule."""

@@ -1,0 +1,63 @@
+"""What a journey costs, and why.
+
+Problem   A price must be firm, explain itself, and be shared between operators to the yen.
+Idea      A `JourneyPrice` is a sum of `FareComponent`s; each covers some legs of one fare, lists the addends
+          that make its amount, and says how the amount is shared between operators.
+Invariant amount of a component = sum of its addends = sum of its shares; price = sum of components.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from payments.money import Money
+
+
+class RiderCategory(StrEnum):
+    """Who rides. GTFS Fares v2 rider categories of the city."""
+
+    ADULT = "adult"
+    CHILD = "child"
+    INFANT = "infant"
+
+
+class FareMedium(StrEnum):
+    """How the fare is carried; each is a price world of its own. GTFS fare_media types 2, 1 and 4."""
+
+    IC = "ic"
+    TICKET = "ticket"
+    APP = "app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addend:
+    """One line of an explanation: what, how much, by which rule of which version, from where."""
+
+    text: str
+    text_en: str
+    amount_minor: int
+    rule_id: str
+    valid_from: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FareComponent:
+    """One fare over the legs with these indices. `fare_class` is a ship's class, None elsewhere."""
+
+    leg_indices: tuple[int, ...]
+    product_id: str
+    amount: Money
+    addends: tuple[Addend, ...]
+    shares: dict[str, int]
+    fare_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyPrice:
+    """The price of a journey for one rider, in one medium."""
+
+    rider: RiderCategory
+    medium: FareMedium
+    total: Money
+    components: tuple[FareComponent, ...]

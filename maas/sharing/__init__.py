@@ -1,0 +1,1 @@
+"""Shared bikes: stations, vehicles and rentals, in the words of GBFS."""

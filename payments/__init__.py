@@ -1,0 +1,1 @@
+"""Money: double-entry accounts, payments, settlement between participants. It knows no transport."""

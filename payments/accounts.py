@@ -1,0 +1,81 @@
+"""The chart of accounts.
+
+Problem   Money must always be somewhere, and everyone must agree on the name of that place.
+Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The kinds below are all there are;
+          each says which side makes it grow and which bound it keeps.
+
+  account                      grows by  bound                            what a balance means
+  provider:card_clearing       debit     -                                captured, not yet paid out
+  provider:fees                debit     -                                what the provider kept
+  bank:cash                    debit     -                                money at the platform's bank
+  traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller
+  platform:unearned_fares      credit    debits <= credits                paid for, not yet ridden
+  platform:refunds_due         credit    debits <= credits                owed back to travellers
+  operator:{id}:payable        credit    -                                owed to an operator for rides made
+  platform:commission          credit    -                                what the platform earned
+  platform:settlement_clearing credit    -                                fixed by a batch, on its way to the bank
+  city:subsidy                 debit     -                                what the city adds to fares
+  platform:rounding            credit    -                                yen lost and found by rounding
+
+Source    DESIGN; facts on payments, rules 1-3.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from payments.money import JPY
+
+AccountId = str
+
+CARD_CLEARING: AccountId = "provider:card_clearing"
+PROVIDER_FEES: AccountId = "provider:fees"
+BANK_CASH: AccountId = "bank:cash"
+UNEARNED_FARES: AccountId = "platform:unearned_fares"
+REFUNDS_DUE: AccountId = "platform:refunds_due"
+COMMISSION: AccountId = "platform:commission"
+SETTLEMENT_CLEARING: AccountId = "platform:settlement_clearing"
+CITY_SUBSIDY: AccountId = "city:subsidy"
+ROUNDING: AccountId = "platform:rounding"
+
+
+def operator_payable(operator_id: str) -> AccountId:
+    """What is owed to an operator."""
+    return f"operator:{operator_id}:payable"
+
+
+def traveller_wallet(traveller_id: str) -> AccountId:
+    """A traveller's stored value."""
+    return f"traveller:{traveller_id}:wallet"
+
+
+class Bound(StrEnum):
+    """A rule that no transfer may break, on posted plus pending amounts."""
+
+    NONE = "none"
+    DEBITS_MUST_NOT_EXCEED_CREDITS = "debits_must_not_exceed_credits"
+    CREDITS_MUST_NOT_EXCEED_DEBITS = "credits_must_not_exceed_debits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account to open. Opening it again with the same fields changes nothing."""
+
+    account_id: AccountId
+    bound: Bound = Bound.NONE
+    currency: str = JPY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The four sums of an account in minor units; pending ones are held, not yet moved."""
+
+    account_id: AccountId
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+
+    @property
+    def net_credit(self) -> int:
+        """Posted credits less posted debits."""
+        return self.credits_posted - self.debits_posted

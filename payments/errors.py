@@ -1,0 +1,31 @@
+"""What can break here. Each error's docstring is its message's meaning and its cure."""
+
+
+class PaymentsError(Exception):
+    """The root of this package's errors; `code` is stable and public."""
+
+    code = "payments_error"
+
+
+class AccountNotFound(PaymentsError):
+    """No ledger account has this id. Open it first, or correct the id."""
+
+    code = "account_not_found"
+
+
+class PaymentNotFound(PaymentsError):
+    """No payment has this id. Take the id from the order."""
+
+    code = "payment_not_found"
+
+
+class SettlementBatchNotFound(PaymentsError):
+    """No settlement batch has this id. List the batches to find it."""
+
+    code = "settlement_batch_not_found"
+
+
+class ProviderUnavailable(PaymentsError):
+    """The payment provider did not answer, or answered with a fault. The command is safe to repeat."""
+
+    code = "provider_unavailable"

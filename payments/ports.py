@@ -1,0 +1,123 @@
+"""What money can be asked for by the rest of the house. Each port has a local and an HTTP adapter.
+
+Arguments and results are dataclasses, enums, UUIDs, datetimes and plain values, so that one generic adapter
+(services/platform/rpc.py) carries every port over HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from payments.accounts import Account, AccountId, Balance
+from payments.money import Money
+from payments.transfers import Entry, Transfer, TransferStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialBalance:
+    """All posted debits and credits of the ledger. They are equal or the books are broken."""
+
+    debits_posted: int
+    credits_posted: int
+    account_count: int
+    transfer_count: int
+    balances: tuple[Balance, ...]
+
+    @property
+    def is_balanced(self) -> bool:
+        """The first invariant of the house."""
+        return self.debits_posted == self.credits_posted
+
+
+class LedgerPort(Protocol):
+    """The only writer of money."""
+
+    async def open_accounts(self, *, accounts: Sequence[Account]) -> None:
+        """Open what is not open yet."""
+
+    async def post(self, *, transfers: Sequence[Transfer]) -> list[TransferStatus]:
+        """Record a batch in order; one status each. Safe to repeat."""
+
+    async def get_balance(self, *, account_id: AccountId) -> Balance:
+        """The balance now. Raises AccountNotFound."""
+
+    async def list_entries(
+        self, *, account_id: AccountId, after_sequence: int, until: datetime, limit: int
+    ) -> list[Entry]:
+        """Posted movements of an account with sequence above `after_sequence`, effective before `until`."""
+
+    async def get_trial_balance(self) -> TrialBalance:
+        """Sums over all accounts, from one snapshot."""
+
+
+class PaymentState(StrEnum):
+    """A customer's payment. OPEN -> REQUIRES_ACTION* -> AUTHORISED -> CAPTURED, or DECLINED, or VOIDED."""
+
+    OPEN = "open"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A payment as its owner sees it. `decline_code` and `next_action_url` are set in their states only."""
+
+    payment_id: UUID
+    order_id: UUID
+    traveller_id: str
+    amount: Money
+    captured: Money
+    refunded: Money
+    state: PaymentState
+    decline_code: str | None = None
+    next_action_url: str | None = None
+
+
+class RefundState(StrEnum):
+    """A refund. PENDING until the provider has it; FAILED is told to the clerk and retried by hand."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED_EXCEEDS_CAPTURED = "refused_exceeds_captured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """A refund of part or all of a captured payment."""
+
+    refund_id: UUID
+    payment_id: UUID
+    amount: Money
+    reason: str
+    state: RefundState
+
+
+class PaymentsPort(Protocol):
+    """Customers' payments. Every command is safe to repeat with the same ids."""
+
+    async def open_payment(
+        self, *, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money
+    ) -> Payment:
+        """Make a payment known; money does not move yet."""
+
+    async def authorise(self, *, payment_id: UUID, payment_method: str) -> Payment:
+        """Hold the money (ledger: pending transfer). `payment_method` is the provider's id, `pm_...`."""
+
+    async def capture(self, *, payment_id: UUID) -> Payment:
+        """Take the held money (ledger: posted)."""
+
+    async def void(self, *, payment_id: UUID) -> Payment:
+        """Let the held money go (ledger: voided)."""
+
+    async def refund(self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
+        """Give back captured money, at most what is left of it."""
+
+    async def get_payment(self, *, payment_id: UUID) -> Payment:
+        """Raises PaymentNotFound."""

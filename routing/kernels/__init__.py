@@ -1,0 +1,1 @@
+"""Functions of arrays, compiled by numba: no names, strings, dates or prices come in here."""

@@ -1,0 +1,1 @@
+"""What every service stands on: http, database, outbox, bus, clock, telemetry."""
