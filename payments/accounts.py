@@ -13,7 +13,7 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   platform:refunds_due         credit    debits <= credits                owed back to travellers
   operator:{id}:payable        credit    -                                owed to an operator for rides made
   platform:commission          credit    -                                what the platform earned
-  platform:settlement_clearing credit    -                                fixed by a batch, on its way to the bank
+  platform:settlement_clearing credit    -                                fixed by a batch, going to the bank
   city:subsidy                 debit     -                                what the city adds to fares
   platform:rounding            credit    -                                yen lost and found by rounding
 
