@@ -1,0 +1,7 @@
+"""What can break here. Each error's docstring is its message's meaning and its cure."""
+
+
+class GtfsError(Exception):
+    """The root of this package's errors; `code` is stable and public."""
+
+    code = "gtfs_error"

@@ -1,0 +1,129 @@
+"""Errors as the outside sees them: problem+json (RFC 9457) with stable codes.
+
+Problem   A client must be able to act on an error without reading prose, and prose must tell the cure.
+Idea      One table of all codes, their HTTP status and their title. Handlers raise `Problem(code)`; the
+          packages' own exceptions carry the same codes and are answered by the same table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One row: the HTTP status and the title of a code."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: dict[str, ProblemKind] = {
+    # general
+    "malformed_request": ProblemKind(400, "The request is not well formed HTTP or JSON"),
+    "idempotency_key_required": ProblemKind(400, "This command needs an Idempotency-Key header"),
+    "token_missing": ProblemKind(401, "A bearer token is needed"),
+    "token_invalid": ProblemKind(401, "The bearer token is not valid, or has expired"),
+    "forbidden": ProblemKind(403, "This caller may not do this"),
+    "not_found": ProblemKind(404, "There is nothing here, or nothing of yours"),
+    "method_not_allowed": ProblemKind(405, "This resource does not know this method"),
+    "idempotency_in_progress": ProblemKind(409, "The first request with this key is still running"),
+    "conflict": ProblemKind(409, "The resource is in another state than this command needs"),
+    "body_too_large": ProblemKind(413, "The body is larger than one mebibyte"),
+    "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
+    "validation_failed": ProblemKind(422, "A field is missing or has a value out of range"),
+    "idempotency_key_reused": ProblemKind(422, "This Idempotency-Key was used for another request"),
+    "rate_limited": ProblemKind(429, "Too many requests; wait as long as Retry-After says"),
+    "internal_error": ProblemKind(500, "Something broke here; the request id finds it in our log"),
+    "bad_gateway": ProblemKind(502, "The service behind the gateway answered nonsense"),
+    "service_unavailable": ProblemKind(503, "A part of the house does not answer now; try again"),
+    "gateway_timeout": ProblemKind(504, "The service behind the gateway took too long"),
+    # gateway
+    "credentials_invalid": ProblemKind(401, "The e-mail address or the password is wrong"),
+    "email_taken": ProblemKind(409, "An account with this e-mail address exists already"),
+    # feeds
+    "network_unavailable": ProblemKind(503, "No network is published yet"),
+    "feed_unreadable": ProblemKind(422, "A feed cannot be used; the old network stays in force"),
+    # planner
+    "journey_not_found": ProblemKind(404, "This journey is not in the network any more"),
+    "place_not_found": ProblemKind(404, "No stop or place matches"),
+    "outside_feed_dates": ProblemKind(422, "The timetable does not reach that date"),
+    "fare_not_found": ProblemKind(422, "No tariff prices this journey"),
+    # sales
+    "offer_not_found": ProblemKind(404, "No such offer of yours"),
+    "offer_expired": ProblemKind(409, "The offer has expired; ask for a new one"),
+    "offer_taken": ProblemKind(409, "The offer was ordered already"),
+    "order_not_found": ProblemKind(404, "No such order of yours"),
+    "order_not_payable": ProblemKind(409, "The order is not waiting for payment"),
+    "order_not_cancellable": ProblemKind(409, "Nothing of the order can be given back any more"),
+    "sold_out": ProblemKind(409, "There are not enough places left"),
+    "payment_declined": ProblemKind(402, "The card was declined"),
+    "passengers_required": ProblemKind(422, "A ship needs a name for each rider"),
+    # payments
+    "payment_not_found": ProblemKind(404, "No such payment"),
+    "provider_unavailable": ProblemKind(503, "The payment provider does not answer now; try again"),
+    "webhook_signature_invalid": ProblemKind(400, "The webhook's signature is not the provider's"),
+    # ledger
+    "account_not_found": ProblemKind(404, "No ledger account has this id"),
+    # settlement
+    "settlement_batch_not_found": ProblemKind(404, "No such settlement batch"),
+    # ticketing
+    "ticket_not_found": ProblemKind(404, "No such ticket of yours, or it is not issued yet"),
+    # partners
+    "sailing_not_found": ProblemKind(404, "No such sailing"),
+    # dispatch
+    "booking_not_found": ProblemKind(404, "No such booking of yours"),
+    # demand
+}
+
+
+class Problem(Exception):
+    """Answer with this problem. `detail` tells this case and its cure; `extra` adds members."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        assert code in PROBLEMS, "every problem code is a row of PROBLEMS"
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = extra
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the code."""
+        return PROBLEMS[self.code].status
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that a package's exception (one with a known `code`) is answered with, else None."""
+    if isinstance(error, Problem):
+        return error
+    code = getattr(error, "code", None)
+    if not isinstance(code, str) or code not in PROBLEMS:
+        return None
+    return Problem(code, detail=str(error) or (type(error).__doc__ or "").strip())
+
+
+def problem_json(problem: Problem, *, request_id: str) -> bytes:
+    """The body of application/problem+json."""
+    kind = PROBLEMS[problem.code]
+    return orjson.dumps(
+        {
+            "type": f"urn:tsunagu:problem:{problem.code}",
+            "code": problem.code,
+            "title": kind.title,
+            "status": kind.status,
+            "detail": problem.detail,
+            "request_id": request_id,
+            **problem.extra,
+        }
+    )

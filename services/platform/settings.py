@@ -1,0 +1,67 @@
+"""What the outside may set. Read once, at start, from the environment; everything has a working default."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.platform.errors import SettingsInvalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process.
+
+    `database_url`, `redis_url`   empty: the embedded PostgreSQL and the in-process bus are used
+    `data_dir`                    all that must survive: database files, keys, networks, feeds
+    `service_urls`                where other services answer, by name; empty in one process
+    `service_secret`              shared by the services of one house; needed with `service_urls`
+    `stripe_*`                    empty key: the stand-in of the provider is started beside us
+    `stripe_api_base`             empty: the SDK's own
+    """
+
+    database_url: str = ""
+    redis_url: str = ""
+    data_dir: Path = Path(".maas")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    service_urls: Mapping[str, str] = field(default_factory=dict)
+    service_secret: str = ""
+    stripe_api_key: str = ""
+    stripe_api_base: str = ""
+    stripe_webhook_secret: str = ""
+    log_level: str = "info"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read `DATABASE_URL`, `REDIS_URL` and `MAAS_*`. Raises SettingsInvalid naming the variable."""
+        return cls(
+            database_url=environ.get("DATABASE_URL", ""),
+            redis_url=environ.get("REDIS_URL", ""),
+            data_dir=Path(environ.get("MAAS_DATA", ".maas")).absolute(),
+            host=environ.get("MAAS_HOST", "127.0.0.1"),
+            port=_port(environ.get("MAAS_PORT", "8080")),
+            service_urls=_service_urls(environ.get("MAAS_SERVICE_URLS", "{}")),
+            service_secret=environ.get("MAAS_SERVICE_SECRET", ""),
+            stripe_api_key=environ.get("STRIPE_API_KEY", ""),
+            stripe_api_base=environ.get("STRIPE_API_BASE", ""),
+            stripe_webhook_secret=environ.get("STRIPE_WEBHOOK_SECRET", ""),
+            log_level=environ.get("MAAS_LOG_LEVEL", "info"),
+        )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:  # noqa: PLR2004 - the range of TCP ports
+        raise SettingsInvalid(f"MAAS_PORT={text!r} is no TCP port. Give a number from 0 to 65535.")
+    return int(text)
+
+
+def _service_urls(text: str) -> dict[str, str]:
+    cure = 'Give a JSON object such as {"ledger": "http://ledger:8080"}.'
+    try:
+        urls = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsInvalid(f"MAAS_SERVICE_URLS is not JSON ({error}). {cure}") from error
+    if not isinstance(urls, dict) or not all(isinstance(url, str) for url in urls.values()):
+        raise SettingsInvalid(f"MAAS_SERVICE_URLS does not map names to addresses. {cure}")
+    return {name: url.rstrip("/") for name, url in urls.items()}

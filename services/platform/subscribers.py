@@ -1,0 +1,23 @@
+"""Who hears what: for each event type, the services that must have acted on it.
+
+A relay keeps an event until all of these have acknowledged it, also when they run in another process. A test
+holds this table against what the services really subscribe to.
+"""
+
+SUBSCRIBERS: dict[str, tuple[str, ...]] = {
+    "JourneysPlanned": ("demand",),
+    "NothingFound": ("demand",),
+    "OfferQuoted": (),
+    "OrderPlaced": (),
+    "OrderConfirmed": ("demand", "ticketing"),
+    "OrderRolledBack": (),
+    "PaymentCaptured": (),
+    "TicketIssued": ("sales",),
+    "TapRecorded": (),
+    "RideRated": ("demand", "sales", "settlement"),
+    "SailingCancelled": ("sales",),
+    "LegCancelled": ("ticketing",),
+    "RefundPaid": ("settlement",),
+    "NetworkPublished": ("planner",),
+    "SettlementBatchClosed": (),
+}
