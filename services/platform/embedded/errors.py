@@ -16,5 +16,5 @@ def disk_full_error(*, folder: object, detail: str) -> EmbeddedServerError:
     return EmbeddedServerError(
         code="disk_full",
         message=f"No room on the disk that holds {folder}: {detail}.",
-        cure="Free some space there, or choose another folder with MAAS_DATA_DIR, then start again.",
+        cure="Free some space there, or choose another folder with MAAS_DATA, then start again.",
     )

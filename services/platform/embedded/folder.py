@@ -66,7 +66,7 @@ class ServerFolder:
         raise EmbeddedServerError(
             code="data_folder_foreign",
             message=f"{self.path} holds files that we did not put there ({', '.join(sorted(names)[:3])}...).",
-            cure="Choose an empty or new folder with MAAS_DATA_DIR; nothing was changed in this one.",
+            cure="Choose an empty or new folder with MAAS_DATA; nothing was changed in this one.",
         )
 
     def _lock(self) -> None:
@@ -81,7 +81,7 @@ class ServerFolder:
             raise EmbeddedServerError(
                 code="data_folder_in_use",
                 message=f"Another process runs the server in {self.path}.",
-                cure="Stop it first, choose another folder with MAAS_DATA_DIR, or share its server by "
+                cure="Stop it first, choose another folder with MAAS_DATA, or share its server by "
                 "DATABASE_URL.",
             ) from error
         self._lock_fd = lock_fd
@@ -90,7 +90,7 @@ class ServerFolder:
         return EmbeddedServerError(
             code="data_folder_not_writable",
             message=f"Cannot write in {self.path}: {error.strerror}.",
-            cure="Give this user the folder, or choose another with MAAS_DATA_DIR.",
+            cure="Give this user the folder, or choose another with MAAS_DATA.",
         )
 
     def find_settings(self) -> dict[str, Any] | None:

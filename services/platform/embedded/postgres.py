@@ -192,7 +192,7 @@ class EmbeddedPostgres:
             code="data_folder_other_version",
             message=f"The database in {self._folder.path} was made by PostgreSQL {major}, which is not here.",
             cure=f"Install PostgreSQL {major} (or unset MAAS_POSTGRES), or choose another folder with "
-            "MAAS_DATA_DIR; nothing was changed.",
+            "MAAS_DATA; nothing was changed.",
         )
 
     def _user(self, binaries: PostgresBinaries) -> ServerUser:

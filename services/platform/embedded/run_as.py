@@ -2,12 +2,13 @@
 
 Problem   as root the server has to run as another user, who must reach both the programs and the data; a
           checkout under /root (mode 0700) hides both from everybody.
-Idea      three ways, tried in this order and probed, not guessed: as ourselves (ordinary users); as
-          `nobody` (root, where nobody can reach the paths); in a user namespace where root is called
-          nobody (root, where only root can reach them). The owner of an existing cluster decides.
+Idea      three ways, probed, not guessed: as ourselves (ordinary users); as `nobody` (root, where nobody
+          can reach the paths); in a user namespace where we are called nobody (root, where only root can
+          reach them; users without a name). The owner of an existing cluster decides.
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -83,11 +84,21 @@ def choose_user(*, program: Path, folder: Path, owner_uid: int | None) -> Server
         raise EmbeddedServerError(
             code="data_folder_other_owner",
             message=f"The database in {folder} belongs to user {owner_uid}, and this is user {uid}.",
-            cure="Start as the user who made it, or choose another folder with MAAS_DATA_DIR.",
+            cure="Start as the user who made it, or choose another folder with MAAS_DATA.",
         )
     if uid != 0:
-        return ServerUser(way=Way.OURSELVES)
+        return _choose_for_ourselves(program)
     return _choose_for_root(program=program, folder=folder, owner_uid=owner_uid)
+
+
+def _choose_for_ourselves(program: Path) -> ServerUser:
+    ourselves, namespace = ServerUser(way=Way.OURSELVES), ServerUser(way=Way.NAMESPACE)
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        # initdb wants its user to have a name, and a container may run us under a bare number.
+        return namespace if _works(namespace, [program, "--version"]) else ourselves
+    return ourselves
 
 
 def _choose_for_root(*, program: Path, folder: Path, owner_uid: int | None) -> ServerUser:
