@@ -1,1 +1,1 @@
-"""On-demand rides: zones, bookings, insertion into vehicle schedules."""
+"""On-demand rides: zones and their rules, vehicles' schedules, where a new ride fits, a booking's life."""
