@@ -14,6 +14,7 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   operator:{id}:payable        credit    -                                owed to an operator for rides made
   platform:commission          credit    -                                what the platform earned
   platform:settlement_clearing credit    -                                fixed by a batch, going to the bank
+  platform:consumption_tax     credit    -                                tax on commissions, not ours
   city:subsidy                 debit     -                                what the city adds to fares
   platform:rounding            credit    -                                yen lost and found by rounding
 
@@ -36,6 +37,7 @@ COMMISSION: AccountId = "platform:commission"
 SETTLEMENT_CLEARING: AccountId = "platform:settlement_clearing"
 CITY_SUBSIDY: AccountId = "city:subsidy"
 ROUNDING: AccountId = "platform:rounding"
+CONSUMPTION_TAX: AccountId = "platform:consumption_tax"
 
 
 def operator_payable(operator_id: str) -> AccountId:
@@ -79,3 +81,12 @@ class Balance:
     def net_credit(self) -> int:
         """Posted credits less posted debits."""
         return self.credits_posted - self.debits_posted
+
+
+def chart_account(account_id: AccountId) -> Account:
+    """The account of that id with the bound the chart gives it: everyone opens it the same way."""
+    guarded = account_id in (UNEARNED_FARES, REFUNDS_DUE) or account_id.endswith(":wallet")
+    return Account(
+        account_id=account_id,
+        bound=Bound.DEBITS_MUST_NOT_EXCEED_CREDITS if guarded else Bound.NONE,
+    )

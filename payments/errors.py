@@ -13,6 +13,12 @@ class AccountNotFound(PaymentsError):
     code = "account_not_found"
 
 
+class AccountExistsWithDifferentFields(PaymentsError):
+    """This ledger account is open with another bound or currency. Take it from `chart_account`."""
+
+    code = "account_exists_with_different_fields"
+
+
 class PaymentNotFound(PaymentsError):
     """No payment has this id. Take the id from the order."""
 

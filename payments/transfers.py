@@ -40,6 +40,7 @@ class TransferCode(StrEnum):
     SUBSIDY = "subsidy"
     ADJUSTMENT = "adjustment"
     ROUNDING = "rounding"
+    TAX = "tax"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
