@@ -44,6 +44,7 @@ class ReadLimits:
     """A feed that lost more than this share of its trips to errors is refused."""
 
 
+DEFAULT_LIMITS = ReadLimits()
 RATIO_BYTES_MIN = 2**20
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from gtfs import geojson
-from gtfs.archive import ReadLimits, open_archive
+from gtfs.archive import DEFAULT_LIMITS, ReadLimits, open_archive
 from gtfs.csv_text import read_columns
 from gtfs.notices import Notices, Severity
 from gtfs.rules import judge
@@ -56,8 +56,7 @@ class _Unusable(Exception):
     """The feed cannot be used; the notice is already written."""
 
 
-def read_feed(path: Path, *, feed_id: str | None = None, limits: ReadLimits = ReadLimits()) -> Reading:  #
-noqa: B008 - frozen
+def read_feed(path: Path, *, feed_id: str | None = None, limits: ReadLimits = DEFAULT_LIMITS) -> Reading:
     """Read and judge a zip or a folder. `feed_id` defaults to the file's name without its ending.
 
     Raises FeedUnreadable only if the path is no file or folder we may read.
@@ -71,10 +70,7 @@ noqa: B008 - frozen
 
 
 def read_contents(
-    contents: dict[str, bytes],
-    *,
-    feed_id: str,
-    limits: ReadLimits = ReadLimits(),  # noqa: B008 - frozen
+    contents: dict[str, bytes], *, feed_id: str, limits: ReadLimits = DEFAULT_LIMITS
 ) -> Reading:
     """Read and judge files given by name, as `read_feed` does."""
     return _read(contents.keys(), contents.get, feed_id=feed_id, notices=Notices(), limits=limits)

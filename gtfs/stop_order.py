@@ -16,8 +16,7 @@ _FILE = "stop_times.txt"
 
 
 def order_stop_times(stop_times: pl.DataFrame) -> pl.DataFrame:
-    """The rows of each trip together, in rising stop_sequence; trips in the order of the file where
-    possible."""
+    """The rows of each trip together, in rising stop_sequence."""
     if stop_times.height <= 1 or _is_ordered(stop_times):
         return stop_times
     return stop_times.sort("trip_id", "stop_sequence", maintain_order=True)
