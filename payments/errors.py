@@ -31,6 +31,24 @@ class SettlementBatchNotFound(PaymentsError):
     code = "settlement_batch_not_found"
 
 
+class RefundExceedsShare(PaymentsError):
+    """A refund takes back more than the operator earned. Look at the order's rides and refunds."""
+
+    code = "refund_exceeds_share"
+
+
+class BankFileInvalid(PaymentsError):
+    """A bank file cannot carry this name, number or amount. Correct the agreement's bank account."""
+
+    code = "bank_file_invalid"
+
+
+class TransferRefused(PaymentsError):
+    """The ledger refused a transfer that must not be lost. See its status; it is tried again."""
+
+    code = "transfer_refused"
+
+
 class ProviderUnavailable(PaymentsError):
     """The payment provider did not answer, or answered with a fault. The command is safe to repeat."""
 
