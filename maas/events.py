@@ -157,6 +157,23 @@ class RefundPaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FareRefunded:
+    """A fare component was given back to the traveller, in whole or in part, once for ever.
+
+    `shares` are the operators' parts of what was given back and sum to `amount_minor`. `was_earned` says that
+    the ride had been rated before: then the operators give their parts back; else they never had them.
+    """
+
+    refund_id: UUID
+    order_id: UUID
+    component_index: int
+    amount_minor: int
+    shares: dict[str, int]
+    was_earned: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPublished:
     """A new network is in force; planners open it."""
 
@@ -173,6 +190,13 @@ class SettlementBatchClosed:
     total_minor: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountClosed:
+    """A person asked to be forgotten, or left. Who keeps names under this id may remove them now."""
+
+    account_id: UUID
+
+
 Event = (
     JourneysPlanned
     | NothingFound
@@ -187,8 +211,10 @@ Event = (
     | SailingCancelled
     | LegCancelled
     | RefundPaid
+    | FareRefunded
     | NetworkPublished
     | SettlementBatchClosed
+    | AccountClosed
 )
 
 EVENT_TYPES: dict[str, type] = {kind.__name__: kind for kind in Event.__args__}

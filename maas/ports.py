@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
-from maas.prices import FareMedium, JourneyPrice, RiderCategory
+from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
+from payments.money import Money
 
 
 class PlannerPort(Protocol):
@@ -28,6 +30,11 @@ class PlannerPort(Protocol):
         self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
     ) -> list[JourneyPrice]:
         """One price a rider, in the order given. Raises FareNotFound."""
+
+    async def decide_refund(
+        self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime
+    ) -> RefundDecision:
+        """What a customer who cancels gets back of one fare, by its operator's rule. Raises FareNotFound."""
 
 
 class HoldState(StrEnum):

@@ -9,6 +9,7 @@ from services.platform.auth import Role
 
 PUBLIC: frozenset[Role] = frozenset()
 ANYONE = frozenset(Role)
+PERSON_OR_DEVICE = ANYONE - {Role.SERVICE}
 TRAVELLER = frozenset({Role.TRAVELLER})
 CLERK = frozenset({Role.CLERK})
 VALIDATOR = frozenset({Role.VALIDATOR})
@@ -17,6 +18,20 @@ ANALYST = frozenset({Role.ANALYST})
 
 ACCESS: dict[str, frozenset[Role]] = {
     # gateway
+    "registerTraveller": PUBLIC,
+    "createToken": PUBLIC,
+    "listKeys": PUBLIC,
+    "getMe": PERSON_OR_DEVICE,
+    "closeMe": TRAVELLER,
+    "createStaff": ADMIN,
+    "listStaff": ADMIN,
+    "closeStaff": ADMIN,
+    "rotateKeys": ADMIN,
+    "getOpenapi": PUBLIC,
+    "showLanding": PUBLIC,
+    "showDocs": PUBLIC,
+    "showDocsStyle": PUBLIC,
+    "showDocsScript": PUBLIC,
     # feeds
     # planner
     # sales
@@ -35,8 +50,27 @@ ACCESS: dict[str, frozenset[Role]] = {
     # settlement
     # ticketing
     # dispatch
+    "listOnDemandZones": PUBLIC,
+    "putOnDemandZone": ADMIN,
+    "putOnDemandVehicle": ADMIN,
+    "quoteOnDemandRide": TRAVELLER,
+    "bookOnDemandRide": TRAVELLER,
+    "getOnDemandBooking": TRAVELLER | CLERK | ADMIN,
+    "cancelOnDemandBooking": TRAVELLER,
+    "moveOnDemandBooking": CLERK | ADMIN,
+    "getVehicleSchedule": CLERK | ADMIN,
     # partners
     # demand
+    "getDemandSearches": ANALYST | ADMIN,
+    "getDemandUnmet": ANALYST | ADMIN,
+    "getDemandRides": ANALYST | ADMIN,
+    "getDemandOrders": ANALYST | ADMIN,
+    "exportDemandSearches": ANALYST | ADMIN,
+    "exportDemandUnmet": ANALYST | ADMIN,
+    "exportDemandRides": ANALYST | ADMIN,
+    "exportDemandOrders": ANALYST | ADMIN,
+    "listDemandReleases": ANALYST | ADMIN,
+    "releaseDemand": ADMIN,
     # demo
     "getDemoClock": PUBLIC,
     "advanceDemoClock": ADMIN,

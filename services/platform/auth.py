@@ -19,11 +19,13 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.platform.clock import Clock
+from services.platform.errors import PortUnavailable
 from services.platform.problem import Problem
 
 ISSUER = "tsunagu"
 ALGORITHM = "EdDSA"
 _REFRESH_PAUSE_S = 2.0
+_REFRESH_AFTER_S = 60.0  # a revoked key is refused everywhere within a minute
 
 
 class Role(StrEnum):
@@ -105,14 +107,23 @@ class Authenticator:
         return claims
 
     async def _find_key(self, kid: str) -> Ed25519PublicKey | None:
-        if kid not in self._keys and time.monotonic() - self._refreshed_at >= _REFRESH_PAUSE_S:
+        age_s = time.monotonic() - self._refreshed_at
+        if age_s >= (_REFRESH_AFTER_S if kid in self._keys else _REFRESH_PAUSE_S):
             self._refreshed_at = time.monotonic()
-            keys = await self._identity().list_verification_keys()
-            self._keys = {
-                key.kid: Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key.x + "=="))
-                for key in keys
-            }
+            try:
+                await self._refresh()
+            except PortUnavailable:
+                if kid not in self._keys:
+                    raise
+                # A known key goes on serving while the gateway is away.
         return self._keys.get(kid)
+
+    async def _refresh(self) -> None:
+        keys = await self._identity().list_verification_keys()
+        self._keys = {
+            key.kid: Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key.x + "=="))
+            for key in keys
+        }
 
 
 class LazyIdentity(Protocol):

@@ -225,7 +225,8 @@ async def _answer(route: Route, call: Call) -> Reply:
         return result
     if result is None and route.response is None:
         return Reply(body=b"", status=204)
-    return Reply(body=adapter(route.response).dump_json(result, by_alias=True), status=route.status)
+    body = adapter(route.response).dump_json(result, by_alias=True)
+    return Reply(body=body, status=route.status, media_type=route.media_type)
 
 
 async def _answer_or_problem(route: Route, call: Call, request_id: str) -> Reply:

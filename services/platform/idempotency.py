@@ -3,8 +3,8 @@
 Problem   A client that lost the answer repeats the command; two copies may even run at once.
 Idea      The key is taken in a row before the command runs; the reply is stored with it. Same key and same
           request: the stored reply. Same key, other request: an error. Still running: 409. A process that
-          died holding a key frees it after a minute; the command that then runs again derives its ids from the key
-          (Call.command_id), so what the first try did is found, not doubled.
+          died holding a key frees it after a minute; the command that then runs again derives its ids from
+          the key (Call.command_id), so what the first try did is found, not doubled.
 Source    IETF draft "The Idempotency-Key HTTP Header Field"; facts on payments, rule 4.
 """
 

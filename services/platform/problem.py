@@ -75,7 +75,15 @@ PROBLEMS: dict[str, ProblemKind] = {
     "sailing_not_found": ProblemKind(404, "No such sailing"),
     # dispatch
     "booking_not_found": ProblemKind(404, "No such booking of yours"),
+    "zone_not_found": ProblemKind(404, "No on-demand zone has this id"),
+    "vehicle_not_found": ProblemKind(404, "No on-demand vehicle of yours has this id"),
+    "ride_not_available": ProblemKind(409, "No vehicle can take this ride; `reason` says why"),
+    "booking_not_movable": ProblemKind(409, "The booking is in a state that this step does not follow"),
+    "promises_broken": ProblemKind(409, "Rides are promised that the vehicle could no longer keep"),
     # demand
+    "demand_period_invalid": ProblemKind(422, "The period ends before it starts, or is too long"),
+    "demand_answer_too_large": ProblemKind(422, "The answer is too large; ask for a smaller area or period"),
+    "demand_day_not_over": ProblemKind(409, "Only days that are over in the city can be released"),
 }
 
 

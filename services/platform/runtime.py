@@ -1,7 +1,7 @@
 """Start and stop the services of a process in the right order.
 
 Order     migrate -> open databases -> on_start -> bus -> relays -> workers; stopping goes the other way. A
-          worker that ends or raises is logged and started again: nothing of the house depends on it never failing.
+          worker that ends or raises is logged and started again: nothing here depends on it never failing.
 """
 
 import asyncio

@@ -74,7 +74,7 @@ class Route:
     handler: Handler
     summary: str
     tag: str
-    path_types: Mapping[str, type] = field(default_factory=dict)
+    path_types: Mapping[str, Any] = field(default_factory=dict)
     query: type[BaseModel] | None = None
     body: Any = None
     response: Any = None

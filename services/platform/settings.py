@@ -18,6 +18,7 @@ class Settings:
     `service_secret`              shared by the services of one house; needed with `service_urls`
     `stripe_*`                    empty key: the stand-in of the provider is started beside us
     `stripe_api_base`             empty: the SDK's own
+    `rate_per_s`                  requests a second that one bearer token may make; 0 is without limit
     """
 
     database_url: str = ""
@@ -31,6 +32,7 @@ class Settings:
     stripe_api_base: str = ""
     stripe_webhook_secret: str = ""
     log_level: str = "info"
+    rate_per_s: float = 50.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -47,6 +49,7 @@ class Settings:
             stripe_api_base=environ.get("STRIPE_API_BASE", ""),
             stripe_webhook_secret=environ.get("STRIPE_WEBHOOK_SECRET", ""),
             log_level=environ.get("MAAS_LOG_LEVEL", "info"),
+            rate_per_s=_rate(environ.get("MAAS_RATE_PER_S", "50")),
         )
 
 
@@ -54,6 +57,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:  # noqa: PLR2004 - the range of TCP ports
         raise SettingsInvalid(f"MAAS_PORT={text!r} is no TCP port. Give a number from 0 to 65535.")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    if not text.isdecimal():
+        raise SettingsInvalid(f"MAAS_RATE_PER_S={text!r} is no rate. Give a whole number; 0 is no limit.")
+    return float(text)
 
 
 def _service_urls(text: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ Prometheus', one registry per process, served at /metrics.
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -32,8 +32,9 @@ def without_personal_data(
     return {key: "[removed]" if key in _FORBIDDEN else value for key, value in event.items()}
 
 
-def configure_logging(level: str = "info") -> None:
-    """Set structlog up for this process: JSON lines on standard error."""
+def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:
+    """Set structlog up for this process: JSON lines to `stream`, standard error when None."""
+    target = stream or sys.stderr
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -44,7 +45,7 @@ def configure_logging(level: str = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=target, format="%(message)s")

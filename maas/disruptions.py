@@ -1,0 +1,69 @@
+"""Put a traveller right when a leg will not run.
+
+Problem   A ship is cancelled in the afternoon. The subway to the pier and the bus on the island were bought
+          with it, each from another operator with rules of its own.
+Idea      The fare that holds the cancelled leg is given back in full, as the operator's rule for its
+          own cancellation says. Fares of the same order that are not ridden yet have lost their purpose through
+          no fault of the traveller: they are given back in full too, because nobody has carried anyone for them
+          and the platform still holds the money. What was ridden stays paid. Each fare is one line with its
+          reason.
+Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py).
+Source    facts B3.4 (operator cancellation), B3.5; payments rule 22 (refunds use the original shares).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from maas.orders import ComponentState, Order, OrderedComponent
+from payments.money import Money, split_exactly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundLine:
+    """What is given back of one component, why, and by whom."""
+
+    component_index: int
+    amount: Money
+    shares: dict[str, int]
+    was_earned: bool
+    reason: str
+
+
+def find_cancelled_legs(order: Order, *, trip_id: str, service_date: date) -> tuple[int, ...]:
+    """The indices of the order's legs on that sailing."""
+    return tuple(
+        index
+        for index, leg in enumerate(order.journey.legs)
+        if leg.trip_id == trip_id and leg.service_date == service_date
+    )
+
+
+def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...]) -> tuple[RefundLine, ...]:
+    """A line for each component that is given back because these legs will not run; empty when none is."""
+    return tuple(
+        refund_line(
+            component,
+            amount=component.amount,
+            reason="cancelled_by_operator"
+            if set(component.leg_indices) & set(cancelled_legs)
+            else "journey_broken_by_cancellation",
+        )
+        for component in order.components
+        if component.state is ComponentState.UNRIDDEN and component.amount.amount_minor > 0
+    )
+
+
+def refund_line(component: OrderedComponent, *, amount: Money, reason: str) -> RefundLine:
+    """`amount` of a component, shared between the operators as its price was."""
+    shares = (
+        split_exactly(amount.amount_minor, component.shares)
+        if amount.amount_minor and any(component.shares.values())
+        else {}
+    )
+    return RefundLine(
+        component_index=component.component_index,
+        amount=amount,
+        shares=shares,
+        was_earned=component.state is ComponentState.RIDDEN,
+        reason=reason,
+    )

@@ -1,0 +1,52 @@
+"""What a traveller is told, in five languages.
+
+Problem   A text written where it is sent exists in one language and cannot be checked.
+Idea      A catalogue: each message has a code, its fields, and a sentence in each language. Easy Japanese
+          (`ja-easy`) says one fact per sentence, short, in です/ます.
+Source    facts E: the Immigration and Culture agencies' guideline; template seeds for 欠航.
+"""
+
+from dataclasses import dataclass
+
+LANGUAGES = ("ja", "ja-easy", "en", "zh-Hans", "ko")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: `texts` has one entry per language of LANGUAGES."""
+
+    code: str
+    texts: dict[str, str]
+
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "order_confirmed": {
+        "ja": "ご予約が確定しました。{origin} {departs} 発、{destination} {arrives} 着。合計 {total} 円。",
+        "ja-easy": "予約が できました。{departs}に {origin}を 出ます。{arrives}に {destination}に 着きます。",
+        "en": "Your trip is booked: {origin} {departs} to {destination} {arrives}. Total {total} yen.",
+        "zh-Hans": "预订已确认。{origin} {departs} 出发，{destination} {arrives} 到达。合计 {total} 日元。",
+        "ko": "예약이 확정되었습니다. {origin} {departs} 출발, {destination} {arrives} 도착. 합계 {total}엔.",
+    },
+    "sailing_cancelled": {
+        "ja": "{date} の船便（{line}）は欠航になりました。"
+        "未使用の運賃 {amount} 円を全額払い戻します。手続きは不要です。",
+        "ja-easy": "{date}の 船は 出ません。お金を {amount}円 返します。何も しなくて いいです。",
+        "en": "The ship of {date} ({line}) is cancelled. All unused fares, {amount} yen, are refunded."
+        " You need not do anything.",
+        "zh-Hans": "{date} 的船班（{line}）已停航。未使用的票款 {amount} 日元将全额退还，无需办理手续。",
+        "ko": "{date} 배편({line})이 결항되었습니다. "
+        "사용하지 않은 운임 {amount}엔을 전액 환불합니다. 별도 절차는 필요 없습니다.",
+    },
+    "order_cancelled": {
+        "ja": "ご予約を取り消しました。払戻額は {amount} 円、手数料は {fee} 円です。",
+        "ja-easy": "予約を やめました。お金を {amount}円 返します。手数料は {fee}円です。",
+        "en": "Your trip is cancelled. {amount} yen are refunded; the fee is {fee} yen.",
+        "zh-Hans": "预订已取消。退款 {amount} 日元，手续费 {fee} 日元。",
+        "ko": "예약이 취소되었습니다. 환불 {amount}엔, 수수료 {fee}엔입니다.",
+    },
+}
+
+
+def compose_message(code: str, **fields: str) -> Message:
+    """The message `code` with its fields filled in, in every language."""
+    return Message(code, {language: text.format(**fields) for language, text in CATALOGUE[code].items()})

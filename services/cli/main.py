@@ -1,0 +1,31 @@
+"""The `maas` command: each verb in a module of its own."""
+
+import sys
+
+import typer
+
+from services.cli.errors import CommandFailed
+from services.cli.up import up
+
+app = typer.Typer(
+    name="maas",
+    help="Tsunagu: one search, one price, one payment for the whole way.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+app.command()(up)
+
+
+def main() -> None:
+    """Run the command; a failure prints its cause and its cure, and exits with 1."""
+    try:
+        app()
+    except CommandFailed as error:
+        typer.secho(f"maas: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The demonstration: a synthetic city, its trip, and what only it needs."""

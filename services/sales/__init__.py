@@ -1,0 +1,1 @@
+"""Offers, holds, orders, the all-or-nothing booking, disruption cases."""

@@ -1,0 +1,215 @@
+"""After the sale: rides noted, cancelled sailings put right, cancellations by the traveller, money sent back.
+
+Idea      What has to go back is decided and written in the transaction that marks the components refunded, so
+          it is decided once. A worker sends it through PaymentsPort under an id of its own until the provider
+          has it, then tells settlement what each operator's part was.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+
+from maas.disruptions import (
+    RefundLine,
+    find_cancelled_legs,
+    refund_line,
+    refund_lines_for_cancelled_legs,
+)
+from maas.events import FareRefunded, LegCancelled, RideRated, SailingCancelled
+from maas.notifications import compose_message
+from maas.offers import iterate_components
+from maas.orders import ComponentState, Order, OrderState, mark_refunded, mark_ridden
+from maas.ports import BerthPort, PlannerPort
+from payments.money import Money
+from payments.ports import PaymentsPort, RefundState
+from services.platform.bus import Envelope
+from services.platform.context import ServiceContext
+from services.sales.store import LINES, SalesStore
+
+log = structlog.get_logger()
+
+
+class Aftersales:
+    """What happens to orders once they are confirmed."""
+
+    def __init__(self, context: ServiceContext, store: SalesStore) -> None:
+        self._context = context
+        self._store = store
+
+    async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
+        """Note that a component was ridden, so that it is not given back later."""
+        order = await self._store.lock_order(tx, event.order_id)
+        if order is not None:
+            await self._store.update_order(tx, mark_ridden(order, event.component_index))
+
+    async def on_sailing_cancelled(self, tx: Any, event: SailingCancelled, _envelope: Envelope) -> None:
+        """Open a case for each order on the sailing: refund, revoke, tell."""
+        for order_id in await self._store.list_orders_on_trip(tx, event.trip_id, event.service_date):
+            order = await self._store.lock_order(tx, order_id)
+            assert order is not None, "an order is never deleted"
+            await self._open_case(tx, order, event)
+
+    async def _open_case(self, tx: Any, order: Order, event: SailingCancelled) -> None:
+        now = self._context.clock.now()
+        legs = find_cancelled_legs(order, trip_id=event.trip_id, service_date=event.service_date)
+        lines = refund_lines_for_cancelled_legs(order, legs)
+        case_id = uuid5(order.order_id, f"case:{event.trip_id}:{event.service_date}")
+        amount = sum(line.amount.amount_minor for line in lines)
+        is_new = await self._store.insert_case(
+            tx,
+            case_id=case_id,
+            order_id=order.order_id,
+            trip_id=event.trip_id,
+            service_date=event.service_date,
+            operator_id=event.operator_id,
+            reason=event.reason,
+            amount_minor=amount,
+            now=now,
+        )
+        if not is_new or not lines:
+            return
+        await self._give_back(tx, order, lines, reason="sailing_cancelled", case_id=case_id, now=now)
+        leg = order.journey.legs[legs[0]]
+        message = compose_message(
+            "sailing_cancelled",
+            date=event.service_date.isoformat(),
+            line=leg.route_name or leg.destination.name,
+            amount=f"{amount:,}",
+        )
+        await self._store.insert_notification(tx, order, message, now)
+
+    async def cancel(self, order: Order, refund_id: UUID) -> tuple[Order, list[RefundLine]] | None:
+        """The traveller cancels what is not ridden, by each operator's rule; None when nothing is left."""
+        decided = [
+            (component, await self._decide(order, component.component_index))
+            for component in order.components
+            if component.state is ComponentState.UNRIDDEN
+        ]
+        now = self._context.clock.now()
+        async with self._context.database.transaction() as tx:
+            locked = await self._store.lock_order(tx, order.order_id)
+            assert locked is not None, "an order is never deleted"
+            lines = [
+                refund_line(component, amount=amount, reason="cancelled_by_traveller")
+                for component, amount in decided
+                if locked.components[component.component_index].state is ComponentState.UNRIDDEN
+            ]
+            if locked.state is not OrderState.CONFIRMED or not lines:
+                return None
+            changed = await self._give_back(
+                tx,
+                locked,
+                tuple(lines),
+                reason="cancelled_by_traveller",
+                case_id=None,
+                now=now,
+                refund_id=refund_id,
+            )
+            back = sum(line.amount.amount_minor for line in lines)
+            paid = sum(locked.components[line.component_index].amount.amount_minor for line in lines)
+            message = compose_message("order_cancelled", amount=f"{back:,}", fee=f"{paid - back:,}")
+            await self._store.insert_notification(tx, locked, message, now)
+        return changed, lines
+
+    async def _decide(self, order: Order, component_index: int) -> Money:
+        component = order.components[component_index]
+        _, fare = list(iterate_components(order.prices))[component_index]
+        first_leg = order.journey.legs[component.leg_indices[0]]
+        decision = await self._context.ports.get(PlannerPort).decide_refund(
+            component=fare,
+            price_paid=component.amount,
+            now=self._context.clock.now(),
+            departs_at=first_leg.departs_at,
+        )
+        return decision.amount
+
+    async def _give_back(
+        self,
+        tx: Any,
+        order: Order,
+        lines: tuple[RefundLine, ...],
+        *,
+        reason: str,
+        case_id: UUID | None,
+        now: datetime,
+        refund_id: UUID | None = None,
+    ) -> Order:
+        changed = order
+        for line in lines:
+            changed = mark_refunded(changed, line.component_index, line.amount)
+        await self._store.update_order(tx, changed)
+        await self._store.insert_refund(
+            tx,
+            refund_id=refund_id or uuid5(case_id or order.order_id, "refund"),
+            order=order,
+            case_id=case_id,
+            lines=lines,
+            reason=reason,
+            now=now,
+        )
+        cancelled = LegCancelled(
+            order_id=order.order_id,
+            case_id=case_id or uuid5(order.order_id, "cancellation"),
+            component_indices=tuple(line.component_index for line in lines),
+            reason=reason,
+        )
+        await self._context.outbox.append(tx, cancelled)
+        return changed
+
+    async def send_refunds(self) -> int:
+        """Send what has to go back; a provider that does not answer is asked again next time."""
+        sent = 0
+        for row in await self._store.list_pending_refunds():
+            state = "paid"
+            if row["amount_minor"] > 0:
+                refund = await self._context.ports.get(PaymentsPort).refund(
+                    refund_id=row["refund_id"],
+                    payment_id=row["payment_id"],
+                    amount=Money(row["amount_minor"]),
+                    reason=row["reason"],
+                )
+                if refund.state is RefundState.PENDING:
+                    continue
+                state = "paid" if refund.state is RefundState.SUCCEEDED else "failed"
+            await self._close(row, state)
+            sent += 1
+        return sent
+
+    async def _close(self, row: Any, state: str) -> None:
+        await self._release_places(row["order_id"])
+        async with self._context.database.transaction() as tx:
+            fresh = await self._store.close_refund(tx, row["refund_id"], state, self._context.clock.now())
+            if fresh and state == "paid":
+                await self._context.outbox.append(tx, *_refunded(row))
+        if state == "failed":
+            log.error("refund_failed", refund_id=str(row["refund_id"]), order_id=str(row["order_id"]))
+
+    async def _release_places(self, order_id: UUID) -> None:
+        order = await self._store.find_order(order_id)
+        assert order is not None, "an order is never deleted"
+        given_back = {
+            index
+            for each in order.components
+            if each.state is ComponentState.REFUNDED
+            for index in each.leg_indices
+        }
+        for held in order.held_legs:
+            if held.leg_index in given_back:
+                await self._context.ports.get(BerthPort).release(hold_id=held.hold_id)
+
+
+def _refunded(row: Any) -> list[FareRefunded]:
+    return [
+        FareRefunded(
+            refund_id=row["refund_id"],
+            order_id=row["order_id"],
+            component_index=line.component_index,
+            amount_minor=line.amount.amount_minor,
+            shares=line.shares,
+            was_earned=line.was_earned,
+            reason=line.reason,
+        )
+        for line in LINES.validate_python(row["lines"])
+    ]

@@ -1,0 +1,235 @@
+"""The use cases of sales: offer, order, pay, cancel, read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from maas.errors import OfferNotFound, OrderNotFound
+from maas.journeys import Journey
+from maas.offers import HeldLeg, Offer, expiry, legs_to_hold, quote
+from maas.orders import Order, OrderState, PlaceStatus, place
+from maas.ports import BerthPort, HoldState, PlannerPort
+from payments.money import Money
+from services.platform.auth import Principal, Role
+from services.platform.context import ServiceContext
+from services.platform.problem import Problem
+from services.platform.service import Call
+from services.sales.aftersales import Aftersales
+from services.sales.booking import Booking, BookingStatus
+from services.sales.models import (
+    CaseList,
+    CaseView,
+    NotificationList,
+    NotificationView,
+    OfferRequest,
+    OfferView,
+    OrderList,
+    OrderRequest,
+    OrderView,
+    PaymentView,
+    Receipt,
+    ReceiptLine,
+    RefundView,
+)
+from services.sales.store import SalesStore
+
+DEFAULT_FARE_CLASS = "2nd"
+
+
+@dataclass(frozen=True, slots=True)
+class SalesHandlers:
+    """One method per endpoint."""
+
+    context: ServiceContext
+    store: SalesStore
+    booking: Booking
+    aftersales: Aftersales
+
+    async def create_offer(self, call: Call) -> OfferView:
+        """Price the journey for each rider, hold the ships' places, promise both until the offer expires."""
+        request: OfferRequest = call.body
+        planner = self.context.ports.get(PlannerPort)
+        journey = await planner.get_journey(journey_id=request.journey_id)
+        now = self.context.clock.now()
+        if journey.departs_at <= now:
+            raise Problem("offer_expired", detail="This journey has already begun. Search again.")
+        prices = await planner.price(
+            journey=journey, riders=request.riders, medium=request.medium, fare_class=request.fare_class
+        )
+        offer_id = call.command_id
+        expires_at = expiry(journey, now)
+        held = legs_to_hold(journey, offer_id)
+        fare_class = request.fare_class or DEFAULT_FARE_CLASS
+        offer, event = quote(
+            offer_id=offer_id,
+            traveller_id=call.caller.subject,
+            journey=journey,
+            prices=tuple(prices),
+            fare_class=request.fare_class,
+            held_legs=held,
+            now=now,
+            expires_at=expires_at,
+        )
+        await self._hold(offer, journey, held, fare_class)
+        async with self.context.database.transaction() as tx:
+            await self.store.insert_offer(tx, offer)
+            await self.context.outbox.append(tx, event)
+        return OfferView.of(offer)
+
+    async def _hold(self, offer: Offer, journey: Journey, held: Sequence[HeldLeg], fare_class: str) -> None:
+        berths = self.context.ports.get(BerthPort)
+        for each in held:
+            leg = journey.legs[each.leg_index]
+            assert leg.trip_id is not None, "only scheduled legs are held"
+            assert leg.service_date is not None, "a scheduled leg has its service date"
+            hold = await berths.hold(
+                hold_id=each.hold_id,
+                trip_id=leg.trip_id,
+                service_date=leg.service_date,
+                fare_class=fare_class,
+                place_count=len(offer.prices),
+                expires_at=offer.expires_at,
+            )
+            if hold.state not in (HoldState.HELD, HoldState.CONFIRMED):
+                for other in held:
+                    await berths.release(hold_id=other.hold_id)
+                raise Problem("sold_out", detail=hold.detail or "The ship has not enough places left.")
+
+    async def get_offer(self, call: Call) -> OfferView:
+        """The traveller's own offer."""
+        return OfferView.of(await self._own_offer(call.path["offer_id"], call.caller))
+
+    async def place_order(self, call: Call) -> OrderView:
+        """Take an offer; the order then waits for payment until it expires."""
+        request: OrderRequest = call.body
+        offer = await self._own_offer(request.offer_id, call.caller)
+        order_id = call.command_id
+        placement = place(
+            offer, order_id=order_id, passengers=tuple(request.passengers), now=self.context.clock.now()
+        )
+        known = await self.store.find_order(order_id)
+        if known is not None:
+            return OrderView.of(known)
+        if placement.status is not PlaceStatus.PLACED:
+            raise Problem(placement.status.value, detail=_cure_of(placement.status))
+        assert placement.order is not None, "a placed order is there"
+        async with self.context.database.transaction() as tx:
+            if not await self.store.insert_order(tx, placement.order):
+                raise Problem("offer_taken", detail="List your orders to find the one that took this offer.")
+            await self.context.outbox.append(tx, placement.event)
+        return OrderView.of(placement.order)
+
+    async def pay_order(self, call: Call) -> OrderView:
+        """Pay and book. When the payer must act first, the answer says where; then pay again."""
+        order = await self._own_order(call.path["order_id"], call.caller)
+        if order.state is OrderState.PENDING and self.context.clock.now() >= order.expires_at:
+            raise Problem("order_not_payable", detail="The order has expired; ask for a new offer.")
+        status, changed, payment = await self.booking.drive(order.order_id, call.body.payment_method)
+        if status is BookingStatus.DECLINED:
+            code = payment.decline_code if payment else None
+            raise Problem("payment_declined", detail="Try another card.", decline_code=code)
+        if status is BookingStatus.ROLLED_BACK:
+            raise Problem("sold_out", detail="A place was lost meanwhile. Nothing was charged; search again.")
+        if status is BookingStatus.NOT_PAYABLE:
+            raise Problem("order_not_payable", detail=f"The order is {changed.state}, or is being paid now.")
+        view = PaymentView(state=payment.state, next_action_url=payment.next_action_url) if payment else None
+        return OrderView.of(changed, payment=view)
+
+    async def cancel_order(self, call: Call) -> OrderView:
+        """Give back all that is not ridden yet, by each operator's rule."""
+        order = await self._own_order(call.path["order_id"], call.caller)
+        result = await self.aftersales.cancel(order, uuid5(order.order_id, f"cancel:{call.command_id}"))
+        if result is None:
+            raise Problem("order_not_cancellable", detail="The order is not confirmed, or all of it is used.")
+        return OrderView.of(result[0], refunds=await self._refunds(order.order_id))
+
+    async def list_orders(self, call: Call) -> OrderList:
+        """The traveller's orders."""
+        orders = await self.store.list_orders(call.caller.subject, limit=call.query.limit)
+        return OrderList(orders=[OrderView.of(order) for order in orders])
+
+    async def get_order(self, call: Call) -> OrderView:
+        """One order with its refunds."""
+        order = await self._own_order(call.path["order_id"], call.caller)
+        return OrderView.of(order, refunds=await self._refunds(order.order_id))
+
+    async def get_receipt(self, call: Call) -> Receipt:
+        """The receipt of an order that was paid."""
+        order = await self._own_order(call.path["order_id"], call.caller)
+        if order.state is not OrderState.CONFIRMED:
+            raise Problem("order_not_found", detail="Only a confirmed order has a receipt.")
+        return Receipt(
+            order_id=order.order_id,
+            issued_at=self.context.clock.now(),
+            lines=_receipt_lines(order),
+            total=order.total,
+            refunded=order.refunded,
+            paid=order.total - order.refunded,
+        )
+
+    async def list_notifications(self, call: Call) -> NotificationList:
+        """What the traveller was told."""
+        rows = await self.store.list_notifications(call.caller.subject, limit=call.query.limit)
+        return NotificationList(notifications=[NotificationView(**dict(row)) for row in rows])
+
+    async def list_cases(self, call: Call) -> CaseList:
+        """Disruption cases: a clerk's own operator's, an administrator's all."""
+        operator_id = call.caller.operator_id if call.caller.role is Role.CLERK else None
+        if call.caller.role is Role.CLERK and operator_id is None:
+            raise Problem("forbidden", detail="A clerk without an operator sees no cases.")
+        rows = await self.store.list_cases(operator_id, limit=call.query.limit)
+        return CaseList(
+            cases=[
+                CaseView(
+                    **{key: value for key, value in dict(row).items() if key != "amount_minor"},
+                    amount=Money(row["amount_minor"]),
+                )
+                for row in rows
+            ]
+        )
+
+    async def _own_offer(self, offer_id: UUID, caller: Principal) -> Offer:
+        offer = await self.store.find_offer(offer_id, caller.subject)
+        if offer is None:
+            raise OfferNotFound("No offer of yours has this id. Ask for a new offer.")
+        return offer
+
+    async def _own_order(self, order_id: UUID, caller: Principal) -> Order:
+        order = await self.store.find_order(order_id)
+        if order is None or (caller.role is not Role.ADMIN and order.traveller_id != caller.subject):
+            raise OrderNotFound("No order of yours has this id. List your orders to find it.")
+        return order
+
+    async def _refunds(self, order_id: UUID) -> list[RefundView]:
+        return [
+            RefundView(
+                refund_id=row["refund_id"],
+                amount=Money(row["amount_minor"]),
+                reason=row["reason"],
+                state=row["state"],
+                requested_at=row["requested_at"],
+                paid_at=row["paid_at"],
+            )
+            for row in await self.store.list_refunds(order_id)
+        ]
+
+
+def _cure_of(status: PlaceStatus) -> str:
+    if status is PlaceStatus.PASSENGERS_REQUIRED:
+        return "Give one name per rider in `passengers`, in the riders' order."
+    return "Ask for a new offer."
+
+
+def _receipt_lines(order: Order) -> list[ReceiptLine]:
+    return [
+        ReceiptLine(
+            description=" ・ ".join(
+                f"{order.journey.legs[index].origin.name}→{order.journey.legs[index].destination.name}"
+                for index in component.leg_indices
+            ),
+            operators=sorted(component.shares),
+            amount=component.amount,
+            refunded=component.refunded,
+        )
+        for component in order.components
+    ]

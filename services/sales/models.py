@@ -1,0 +1,191 @@
+"""What comes in and goes out of sales' endpoints."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from maas.journeys import Journey
+from maas.offers import RIDERS_MAX, Offer
+from maas.orders import Order, OrderedComponent, OrderState
+from maas.prices import FareMedium, JourneyPrice, RiderCategory
+from payments.money import Money
+from payments.ports import PaymentState
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+
+
+class Model(BaseModel):
+    """A document of this service: unknown fields are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfferRequest(Model):
+    """Ask for a firm price. `journey_id` comes from a search; `fare_class` is a ship's class."""
+
+    journey_id: Annotated[str, StringConstraints(min_length=1, max_length=8000)]
+    riders: list[RiderCategory] = Field(min_length=1, max_length=RIDERS_MAX)
+    medium: FareMedium = FareMedium.APP
+    fare_class: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+
+
+class OfferView(Model):
+    """An offer as its traveller sees it."""
+
+    offer_id: UUID
+    journey: Journey
+    prices: list[JourneyPrice]
+    total: Money
+    quoted_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, offer: Offer) -> "OfferView":
+        """The view of an offer."""
+        return cls(
+            offer_id=offer.offer_id,
+            journey=offer.journey,
+            prices=list(offer.prices),
+            total=offer.total,
+            quoted_at=offer.quoted_at,
+            expires_at=offer.expires_at,
+        )
+
+
+class OrderRequest(Model):
+    """Take an offer. `passengers` are the riders' names, in the riders' order; ships need them."""
+
+    offer_id: UUID
+    passengers: list[Name] = Field(default_factory=list, max_length=RIDERS_MAX)
+
+
+class PaymentRequest(Model):
+    """Pay an order. `payment_method` is the card provider's id, `pm_...`."""
+
+    payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+
+
+class PaymentView(Model):
+    """How paying went on; `next_action_url` is where the payer must go when it `requires_action`."""
+
+    state: PaymentState
+    next_action_url: str | None
+
+
+class RefundView(Model):
+    """Money on its way back."""
+
+    refund_id: UUID
+    amount: Money
+    reason: str
+    state: Literal["pending", "paid", "failed"]
+    requested_at: datetime
+    paid_at: datetime | None
+
+
+class OrderView(Model):
+    """An order as its traveller sees it."""
+
+    order_id: UUID
+    offer_id: UUID
+    state: OrderState
+    journey: Journey
+    prices: list[JourneyPrice]
+    components: list[OrderedComponent]
+    total: Money
+    refunded: Money
+    payment_id: UUID
+    payment: PaymentView | None = None
+    refunds: list[RefundView] = Field(default_factory=list)
+    placed_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(
+        cls, order: Order, *, payment: PaymentView | None = None, refunds: list[RefundView] | None = None
+    ) -> "OrderView":
+        """The view of an order."""
+        return cls(
+            order_id=order.order_id,
+            offer_id=order.offer_id,
+            state=order.state,
+            journey=order.journey,
+            prices=list(order.prices),
+            components=list(order.components),
+            total=order.total,
+            refunded=order.refunded,
+            payment_id=order.payment_id,
+            payment=payment,
+            refunds=refunds or [],
+            placed_at=order.placed_at,
+            expires_at=order.expires_at,
+        )
+
+
+class OrderList(Model):
+    """Orders, newest first."""
+
+    orders: list[OrderView]
+
+
+class ReceiptLine(Model):
+    """One fare on the receipt."""
+
+    description: str
+    operators: list[str]
+    amount: Money
+    refunded: Money
+
+
+class Receipt(Model):
+    """One receipt for the whole way, whatever operators are on it. Amounts include consumption tax."""
+
+    order_id: UUID
+    issued_at: datetime
+    lines: list[ReceiptLine]
+    total: Money
+    refunded: Money
+    paid: Money
+
+
+class NotificationView(Model):
+    """What a traveller was told, by language: ja, ja-easy, en, zh-Hans, ko."""
+
+    notification_id: UUID
+    order_id: UUID
+    code: str
+    texts: dict[str, str]
+    created_at: datetime
+
+
+class NotificationList(Model):
+    """Notifications, newest first."""
+
+    notifications: list[NotificationView]
+
+
+class CaseView(Model):
+    """A disruption case."""
+
+    case_id: UUID
+    order_id: UUID
+    trip_id: str
+    service_date: date
+    operator_id: str
+    reason: str
+    amount: Money
+    opened_at: datetime
+
+
+class CaseList(Model):
+    """Disruption cases, newest first."""
+
+    cases: list[CaseView]
+
+
+class Page(Model):
+    """How many at most."""
+
+    limit: int = Field(default=50, ge=1, le=200)
