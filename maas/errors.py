@@ -59,3 +59,21 @@ class NetworkUnavailable(MaasError):
     """No network is published yet. Load feeds with `maas load`."""
 
     code = "network_unavailable"
+
+
+class TariffUnreadable(MaasError):
+    """A tariff table has rows that cannot be used. The message names file, row, field and cure of each."""
+
+    code = "tariff_unreadable"
+
+
+class ZoneNotFound(MaasError):
+    """No on-demand zone has this id. List the zones to find it."""
+
+    code = "zone_not_found"
+
+
+class VehicleNotFound(MaasError):
+    """No on-demand vehicle of yours has this id. Put the vehicle first, or correct the id."""
+
+    code = "vehicle_not_found"

@@ -177,30 +177,43 @@ def _is_home_in_time(
 
 def check_schedule(schedule: Schedule, *, travel_time: TravelTime) -> None:
     """Assert every promise of the schedule; a failure is a bug of ours, never the riders' input."""
-    vehicle, ready_s, place, load = (
-        schedule.vehicle,
-        schedule.vehicle.shift_starts_s,
-        schedule.vehicle.depot,
-        0,
-    )
-    boarded: dict[UUID, Visit] = {}
-    for visit in schedule.visits:
-        assert visit.at_s >= ready_s + travel_time(place, visit.place), "driving takes its time"
-        assert visit.earliest_s <= visit.at_s <= visit.latest_s, "the promised window is kept"
-        load += visit.load_change
-        assert 0 <= load <= vehicle.seats, "the load is within the seats"
-        if visit.kind is VisitKind.PICKUP:
-            assert visit.booking_id not in boarded, "nobody is picked up twice"
-            boarded[visit.booking_id] = visit
-        else:
-            pickup = boarded.get(visit.booking_id)
-            assert pickup is not None, "pickup before drop-off"
-            ride_s = visit.at_s - pickup.at_s - pickup.service_s
-            assert ride_s <= visit.ride_s_max, "nobody rides longer than promised"
+    broken = find_broken_promise(schedule, travel_time=travel_time)
+    assert broken is None, broken
+
+
+def find_broken_promise(schedule: Schedule, *, travel_time: TravelTime) -> str | None:
+    """The first promise that the schedule breaks, in words; None for a sound one."""
+    vehicle, visits = schedule.vehicle, schedule.visits
+    ready_s, place = vehicle.shift_starts_s, vehicle.depot
+    for visit in visits:
+        if visit.at_s < ready_s + travel_time(place, visit.place):
+            return "driving takes its time"
+        if not visit.earliest_s <= visit.at_s <= visit.latest_s:
+            return "the promised window is kept"
         ready_s, place = visit.at_s + visit.service_s, visit.place
-    assert load == 0, "everybody gets off"
-    if schedule.visits:
-        assert ready_s + travel_time(place, vehicle.depot) <= vehicle.shift_ends_s, "home within the shift"
+    if visits and ready_s + travel_time(place, vehicle.depot) > vehicle.shift_ends_s:
+        return "the vehicle is home within its shift"
+    if not is_within_seats(vehicle, visits):
+        return "the load is within the seats"
+    return _find_broken_ride(visits)
+
+
+def _find_broken_ride(visits: Sequence[Visit]) -> str | None:
+    boarded: dict[UUID, Visit] = {}
+    done: set[UUID] = set()
+    for visit in visits:
+        pickup = boarded.get(visit.booking_id)
+        if visit.kind is VisitKind.PICKUP:
+            if pickup is not None:
+                return "nobody is picked up twice"
+            boarded[visit.booking_id] = visit
+        elif pickup is None or visit.booking_id in done or pickup.riders != visit.riders:
+            return "all who get off got on before, once"
+        elif visit.at_s - pickup.at_s - pickup.service_s > visit.ride_s_max:
+            return "nobody rides longer than promised"
+        else:
+            done.add(visit.booking_id)
+    return None if done == boarded.keys() else "everybody gets off"
 
 
 def remove_booking(schedule: Schedule, booking_id: UUID, *, travel_time: TravelTime) -> Schedule:

@@ -209,11 +209,11 @@ def build_request(
 
 
 def build_vehicle(
-    zone: Zone,
     *,
     vehicle_id: str,
     seats: int,
     depot: Point,
+    timezone: str,
     shift_starts_s: int,
     shift_ends_s: int,
     service_date: date,
@@ -223,6 +223,6 @@ def build_vehicle(
         vehicle_id=vehicle_id,
         seats=seats,
         depot=depot,
-        shift_starts_s=int(find_instant(service_date, shift_starts_s, zone.timezone).timestamp()),
-        shift_ends_s=int(find_instant(service_date, shift_ends_s, zone.timezone).timestamp()),
+        shift_starts_s=int(find_instant(service_date, shift_starts_s, timezone).timestamp()),
+        shift_ends_s=int(find_instant(service_date, shift_ends_s, timezone).timestamp()),
     )

@@ -211,11 +211,34 @@ def test_an_insertion_is_refused_by_another_version_of_its_schedule() -> None:
         insert_ride(book(empty, ask(1, at(1), at(2))), request, found, travel_time=travel)
 
 
-def test_a_broken_schedule_is_caught() -> None:
-    schedule = book(Schedule(vehicle=vehicle()), ask(1, at(10), at(20)))
-    backwards = replace(schedule, visits=schedule.visits[::-1])
-    with pytest.raises(AssertionError):
-        check_schedule(backwards, travel_time=travel)
+SOUND = book(Schedule(vehicle=vehicle()), ask(1, at(10), at(20)))
+PICKUP, DROPOFF = SOUND.visits
+
+
+@pytest.mark.parametrize(
+    ("visits", "theorem"),
+    [
+        ((PICKUP, replace(DROPOFF, at_s=PICKUP.at_s + 99)), "driving takes its time"),
+        ((replace(PICKUP, latest_s=PICKUP.at_s - 1), DROPOFF), "the promised window is kept"),
+        ((PICKUP, replace(DROPOFF, at_s=9_900, latest_s=9_900)), "the vehicle is home within its shift"),
+        ((replace(PICKUP, riders=5), replace(DROPOFF, riders=5)), "the load is within the seats"),
+        ((PICKUP, PICKUP, DROPOFF), "nobody is picked up twice"),
+        ((replace(DROPOFF, at_s=500),), "all who get off got on before, once"),
+        ((PICKUP, DROPOFF, replace(DROPOFF, at_s=600)), "all who get off got on before, once"),
+        ((PICKUP, replace(DROPOFF, at_s=701)), "nobody rides longer than promised"),
+        ((PICKUP,), "everybody gets off"),
+    ],
+)
+def test_each_broken_promise_is_named(visits: tuple[Visit, ...], theorem: str) -> None:
+    far = tuple(replace(v, latest_s=max(v.latest_s, v.at_s)) if v.at_s > 500 else v for v in visits)
+    with pytest.raises(AssertionError, match=theorem):
+        check_schedule(Schedule(vehicle=vehicle(), visits=far), travel_time=travel)
+
+
+def test_a_sound_schedule_breaks_no_promise() -> None:
+    # The van leaves at 0 and is at 10 at 100 s, the first moment asked for; at 20 at 200 s.
+    assert [visit.at_s for visit in SOUND.visits] == [100, 200]
+    check_schedule(SOUND, travel_time=travel)
 
 
 def test_beeline_times_are_those_of_the_sphere() -> None:

@@ -128,7 +128,8 @@ def test_a_request_carries_the_operators_promises() -> None:
 
 def test_a_vehicle_starts_and_ends_its_shift_in_local_time() -> None:
     van = build_vehicle(
-        ZONE, vehicle_id="v", seats=8, depot=IN, shift_starts_s=8 * 3600, shift_ends_s=18 * 3600,
+        timezone="Asia/Tokyo", vehicle_id="v", seats=8, depot=IN,
+        shift_starts_s=8 * 3600, shift_ends_s=18 * 3600,
         service_date=at(0).date(),
     )  # fmt: skip
     assert (van.shift_starts_s, van.shift_ends_s) == (int(at(8).timestamp()), int(at(18).timestamp()))

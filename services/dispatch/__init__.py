@@ -1,0 +1,1 @@
+"""Owns on-demand vehicles, their schedules, and what was promised to whom."""
