@@ -1,0 +1,1 @@
+"""Customers' payments: the provider's adapter, its webhooks, recovery and reconciliation."""
