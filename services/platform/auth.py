@@ -7,9 +7,11 @@ Not here  Accounts, passwords and key rotation (services/gateway); who may do wh
 Source    RFC 7519, RFC 7517, RFC 8037 (EdDSA).
 """
 
+import asyncio
 import base64
 import hmac
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +26,7 @@ from services.platform.problem import Problem
 
 ISSUER = "tsunagu"
 ALGORITHM = "EdDSA"
-_REFRESH_PAUSE_S = 2.0
+_REFRESH_PAUSE_S = 0.2
 _REFRESH_AFTER_S = 60.0  # a revoked key is refused everywhere within a minute
 
 
@@ -72,6 +74,7 @@ class Authenticator:
         self._service_secret = service_secret
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._refreshed_at = -_REFRESH_PAUSE_S
+        self._turn = asyncio.Lock()
 
     async def authenticate(self, token: str) -> Principal:
         """The caller. Raises Problem token_invalid."""
@@ -107,18 +110,23 @@ class Authenticator:
         return claims
 
     async def _find_key(self, kid: str) -> Ed25519PublicKey | None:
-        age_s = time.monotonic() - self._refreshed_at
-        if age_s >= (_REFRESH_AFTER_S if kid in self._keys else _REFRESH_PAUSE_S):
-            self._refreshed_at = time.monotonic()
-            try:
+        if kid not in self._keys:
+            await self._refresh_since(time.monotonic())
+        elif time.monotonic() - self._refreshed_at >= _REFRESH_AFTER_S:
+            # A known key goes on serving while the gateway is away.
+            with suppress(PortUnavailable):
                 await self._refresh()
-            except PortUnavailable:
-                if kid not in self._keys:
-                    raise
-                # A known key goes on serving while the gateway is away.
         return self._keys.get(kid)
 
+    async def _refresh_since(self, asked_at: float) -> None:
+        """Have keys that were read after `asked_at`: all who ask meanwhile share one reading."""
+        async with self._turn:
+            if self._refreshed_at < asked_at:
+                await asyncio.sleep(max(0.0, self._refreshed_at + _REFRESH_PAUSE_S - time.monotonic()))
+                await self._refresh()
+
     async def _refresh(self) -> None:
+        self._refreshed_at = time.monotonic()
         keys = await self._identity().list_verification_keys()
         self._keys = {
             key.kid: Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key.x + "=="))

@@ -1,0 +1,1 @@
+"""The public face: who you are, how fast you may ask, and which service answers."""
