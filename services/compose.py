@@ -18,6 +18,7 @@ from services.demand.service import build as build_demand
 from services.demo.service import build as build_demo
 from services.dispatch.service import build as build_dispatch
 from services.feeds.service import build as build_feeds
+from services.gateway.face import GatewayService, open_to_public
 from services.gateway.service import build as build_gateway
 from services.ledger.service import build as build_ledger
 from services.partners.service import build as build_partners
@@ -112,9 +113,18 @@ def build_house(
         identity=lambda: ports.get(IdentityPort), clock=clock, service_secret=settings.service_secret
     )
     app = build_app(services, authenticator)
+    for gateway in services:
+        if isinstance(gateway, GatewayService):
+            elsewhere = [BUILDERS[name](_context(name, settings, clock, ports)) for name in _elsewhere(names)]
+            open_to_public(app, gateway=gateway, services=[*services, *elsewhere], local=services)
     if settings.service_secret:
         add_port_routes(app, services, authenticator)
     return House(settings, services, app, Runtime(services, bus), session)
+
+
+def _elsewhere(names: Sequence[str]) -> list[str]:
+    """Services of other processes: built here, never started, so that the gateway knows their endpoints."""
+    return [name for name in BUILDERS if name not in names]
 
 
 def _chosen(only: Sequence[str]) -> list[str]:
