@@ -1,1 +1,1 @@
-"""Price a journey: tariffs as dated data, one engine for planned and ridden journeys."""
+"""Fares as dated tables, and the engine that prices a journey with them."""

@@ -1,0 +1,235 @@
+"""Price a journey: the fare engine for planned and ridden journeys alike.
+
+Problem   Worked example: 新宿 (Metro) to 押上 (Toei). Whatever path is ridden, the fare is that of the
+          cheapest joint path: Metro 新宿-四ツ谷-飯田橋 5.0 km = 178, Toei 飯田橋-蔵前-押上 7.1 km = 220,
+          joint discount 70: 328 yen IC.
+Idea      Cut the journey into runs (runs.py), price each by its network's rule (rules.py), then apply what
+          binds two runs: a joint fare over the cheapest junction, a discount on a second boarding in time.
+Rule      Each operator bears half of a joint discount; the odd yen of a child's 35 is borne by the operator
+          whose id comes first (payments.money.split_exactly), so Toei 18 and Tokyo Metro 17.
+          Of three runs Metro-Toei-Metro the first two are joint and the third is a fare of its own.
+          A journey is priced by the tariff of its service date: the last train after midnight pays the old
+          fare. Our own ticket (APP) is sold in the world that networks.csv names, ticket fares unless it says
+          otherwise.
+Invariant amount = sum of addends = sum of shares, asserted for each component.
+Not here  Caps, passes and concessions; who is a child; which infants ride free (two with each paying rider).
+"""
+
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from maas.errors import FareNotFound
+from maas.fares.check import check_tables
+from maas.fares.in_force import DatedTariff, Rows, TariffInForce
+from maas.fares.rules import (
+    Asked,
+    RunFare,
+    adult_amount,
+    distance_addend,
+    find_distance_row,
+    price_run,
+    world_of,
+)
+from maas.fares.runs import Run, cut_into_runs
+from maas.fares.tables import (
+    TABLES,
+    Dated,
+    DiscountRow,
+    NetworkRow,
+    TariffProblem,
+    World,
+    raise_if_any,
+    read_table,
+)
+from maas.journeys import Journey, Leg
+from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
+from payments.money import split_exactly, yen
+
+
+class FareEngine:
+    """Prices journeys with one tariff folder. Immutable but for its memory; threads may share it."""
+
+    def __init__(self, rows: Rows, *, zone: str = "Asia/Tokyo") -> None:
+        self._tariff = DatedTariff(rows)
+        self._zone = ZoneInfo(zone)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "FareEngine":
+        """Read and check a tariff folder. Raises TariffUnreadable naming every bad row."""
+        problems: list[TariffProblem] = []
+        if not (folder / "networks.csv").is_file():
+            problems.append(TariffProblem(file="networks.csv", row=0, field="", message="is missing; add it"))
+        rows: dict[type[Dated], tuple[Dated, ...]] = {
+            row_type: read_table(folder, row_type, problems) for row_type in TABLES
+        }
+        raise_if_any(problems or check_tables(rows))
+        return cls(rows)
+
+    def price(
+        self, *, journey: Journey, rider: RiderCategory, medium: FareMedium, fare_class: str | None = None
+    ) -> JourneyPrice:
+        """The price of a journey for one rider. Raises FareNotFound naming the leg that no tariff prices.
+
+        `fare_class` is asked of every ship that sells it; other ships sell their default class. When no ship
+        of the journey sells it, it is refused; without a ship it means nothing.
+        """
+        runs = cut_into_runs(journey, tariff_on=self._tariff.on, day_of=self._day_of)
+        _refuse_unsold_class(runs, fare_class)
+        components = _price_runs(runs, Asked(rider=rider, medium=medium, fare_class=fare_class))
+        total = sum(component.amount.amount_minor for component in components)
+        return JourneyPrice(rider=rider, medium=medium, total=yen(total), components=tuple(components))
+
+    def find_network(self, leg: Leg) -> NetworkRow | None:
+        """The network whose tariff prices a leg; None when there is none."""
+        tariff: TariffInForce = self._tariff.on(self._day_of(leg))
+        return tariff.find_network(leg.operator_id or "", (leg.route_id or "").split(":", 1)[-1])
+
+    def _day_of(self, leg: Leg) -> date:
+        """The service date of a leg; a bicycle or van without one follows the clock on the wall."""
+        return leg.service_date or leg.departs_at.astimezone(self._zone).date()
+
+
+def _refuse_unsold_class(runs: list[Run], fare_class: str | None) -> None:
+    ships = [run for run in runs if run.network.rule == "ship"]
+    if fare_class is None or not ships:
+        return
+    if not any(run.tariff.find_class(run.network.network_id, fare_class) for run in ships):
+        raise ships[0].not_found(f"class {fare_class} is not sold")
+
+
+def _price_runs(runs: list[Run], asked: Asked) -> list[FareComponent]:
+    components: list[FareComponent] = []
+    was_discounted = False
+    index = 0
+    while index < len(runs):
+        run = runs[index]
+        following = runs[index + 1] if index + 1 < len(runs) else None
+        joint = None if following is None else _find_joint_discount(run, following)
+        if joint is not None and following is not None:
+            components.append(_price_joint(run, following, joint, asked))
+            was_discounted = False
+            index += 2
+            continue
+        fare = price_run(run, asked)
+        # A discounted second boarding does not begin a new window: of three buses the third pays in full.
+        again = _boarding_discount(runs[index - 1], run, asked) if index and not was_discounted else None
+        if again is not None:
+            fare = RunFare(addends=(*fare.addends, again), fare_class=fare.fare_class)
+        was_discounted = again is not None
+        components.append(_component(run, fare))
+        index += 1
+    return components
+
+
+def _component(run: Run, fare: RunFare) -> FareComponent:
+    assert fare.amount_minor >= 0, "a fare is never negative"
+    kind = fare.fare_class or run.network.rule
+    return FareComponent(
+        leg_indices=run.leg_indices,
+        product_id=f"{run.network.network_id}:{kind}",
+        amount=yen(fare.amount_minor),
+        addends=fare.addends,
+        shares={run.network.operator_id: fare.amount_minor},
+        fare_class=fare.fare_class,
+    )
+
+
+def _find_joint_discount(run: Run, following: Run) -> DiscountRow | None:
+    """The joint discount of two runs, when the change between them is at a junction of the two networks."""
+    names = (run.network.network_id, following.network.network_id)
+    if (run.destination, following.origin) not in run.tariff.junctions.get(names, ()):
+        return None
+    return run.tariff.discounts.get(("joint", *names))
+
+
+def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) -> FareComponent:
+    junction = _find_cheapest_junction(run, following, world_of(run, asked.medium))
+    if junction is None:
+        raise run.not_found(f"no joint path to {following.last.destination.name} is priced")
+    here, there = junction
+    first = distance_addend(
+        run, asked, origin=run.origin, destination=here,
+        text=f"{run.first.origin.name}→{here}", text_en=f"{run.origin} to {here}",
+    )  # fmt: skip
+    second = distance_addend(
+        following, asked, origin=there, destination=following.destination,
+        text=f"{there}→{following.last.destination.name}", text_en=f"{there} to {following.destination}",
+    )  # fmt: skip
+    reduction = _discount_minor(discount, asked, world_of(run, asked.medium))
+    operators = (run.network.operator_id, following.network.operator_id)
+    borne = split_exactly(reduction, dict.fromkeys(operators, 1))
+    shares = {
+        operators[0]: first.amount_minor - borne[operators[0]],
+        operators[1]: second.amount_minor - borne[operators[1]],
+    }
+    addends = (first, second) if reduction == 0 else (first, second, _discount_addend(discount, reduction))
+    amount = sum(addend.amount_minor for addend in addends)
+    assert amount == sum(shares.values()), "shares of a fare sum to the fare"
+    assert min(shares.values()) >= 0, "no operator pays for being ridden"
+    return FareComponent(
+        leg_indices=(*run.leg_indices, *following.leg_indices),
+        product_id=f"{discount.discount_id}:joint",
+        amount=yen(amount),
+        addends=addends,
+        shares=shares,
+    )
+
+
+def _find_cheapest_junction(run: Run, following: Run, world: World) -> tuple[str, str] | None:
+    """Where the joint path with the least adult fare changes; then the shortest, then the first by name."""
+    names = (run.network.network_id, following.network.network_id)
+    key = (*names, run.origin, following.destination, world)
+    remembered = run.tariff.joint_paths
+    if key not in remembered:
+        candidates = [
+            (fare, km, here, there)
+            for here, there in run.tariff.junctions[names]
+            if (priced := _joint_fare(run, following, here, there, world)) is not None
+            for fare, km in [priced]
+        ]
+        remembered[key] = min(candidates)[2:] if candidates else None
+    return remembered[key]
+
+
+def _joint_fare(run: Run, following: Run, here: str, there: str, world: World) -> tuple[int, int] | None:
+    first = find_distance_row(run, run.origin, here)
+    second = find_distance_row(following, there, following.destination)
+    if first is None or second is None:
+        return None
+    fare = adult_amount(run, first[0], world) + adult_amount(following, second[0], world)
+    return fare, first[1] + second[1]
+
+
+def _boarding_discount(before: Run, run: Run, asked: Asked) -> Addend | None:
+    """What a second boarding in time is reduced by; None when nothing is."""
+    row = run.tariff.discounts.get(("boarding", before.network.network_id, run.network.network_id))
+    if row is None or row.within_s is None:
+        return None
+    waited_s = (run.first.departs_at - before.first.departs_at).total_seconds()
+    reduction = _discount_minor(row, asked, world_of(run, asked.medium))
+    if waited_s > row.within_s or reduction == 0:
+        return None
+    return _discount_addend(row, reduction)
+
+
+def _discount_minor(row: DiscountRow, asked: Asked, world: World) -> int:
+    if asked.rider is RiderCategory.INFANT:
+        return 0
+    if asked.rider is RiderCategory.CHILD:
+        return row.child_ic_minor if world == "ic" else row.child_ticket_minor
+    return row.adult_ic_minor if world == "ic" else row.adult_ticket_minor
+
+
+def _discount_addend(row: DiscountRow, reduction: int) -> Addend:
+    return Addend(
+        text=row.name,
+        text_en=row.name_en,
+        amount_minor=-reduction,
+        rule_id=f"{row.discount_id}/{row.kind}",
+        valid_from=row.valid_from,
+        source=row.source,
+    )
+
+
+__all__ = ["FareEngine", "FareNotFound"]

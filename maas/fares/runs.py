@@ -1,0 +1,104 @@
+"""Cut a journey into runs: stretches of legs that one fare pays for.
+
+Problem   A fare does not end with every change of trains: two subway lines of one operator are one fare, a
+          bus and the next bus are two, staying seated never is a new one.
+Idea      Walk over the legs in order. A leg extends the run before it when the rider stayed seated in the
+          same network, or when both are priced by distance in the same network and the change is at one
+          station. A run that would come back to its own first station is not extended: a fare never pays for
+          a way there and back (折返し乗車).
+Not here  What a run costs (rules.py) and joint fares of two networks (engine.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from maas.errors import FareNotFound
+from maas.fares.in_force import TariffInForce
+from maas.fares.tables import NetworkRow
+from maas.journeys import Journey, Leg, Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Legs paid by one fare of one network. `day` is the service date whose tariff prices it."""
+
+    tariff: TariffInForce
+    network: NetworkRow
+    day: date
+    leg_indices: tuple[int, ...]
+    first: Leg
+    last: Leg
+    origin: str
+    destination: str
+
+    def not_found(self, why: str) -> FareNotFound:
+        """The error that names this run's legs."""
+        legs = ", ".join(str(index + 1) for index in self.leg_indices)
+        where = f"{self.first.origin.name} to {self.last.destination.name}, {self.network.name_en}"
+        return FareNotFound(f"leg {legs} ({where}): {why}")
+
+
+def without_feed(public_id: str | None) -> str:
+    """The id inside its feed: `demo:Toei.Oedo` -> `Toei.Oedo`; "" for None."""
+    return "" if public_id is None else public_id.split(":", 1)[-1]
+
+
+def cut_into_runs(
+    journey: Journey, *, tariff_on: Callable[[date], TariffInForce], day_of: Callable[[Leg], date]
+) -> list[Run]:
+    """The runs of a journey in order; walks belong to none. Raises FareNotFound naming the leg."""
+    runs: list[Run] = []
+    for index, leg in enumerate(journey.legs):
+        if leg.mode is Mode.WALK:
+            continue
+        run = _start(index, leg, day_of(leg), tariff_on)
+        if runs and _extends(runs[-1], run, leg):
+            runs[-1] = replace(
+                runs[-1],
+                leg_indices=(*runs[-1].leg_indices, index),
+                last=leg,
+                destination=run.destination,
+            )
+        else:
+            runs.append(run)
+    return runs
+
+
+def _start(index: int, leg: Leg, day: date, tariff_on: Callable[[date], TariffInForce]) -> Run:
+    tariff = tariff_on(day)
+    network = tariff.find_network(leg.operator_id or "", without_feed(leg.route_id))
+    where = f"leg {index + 1} ({leg.origin.name} to {leg.destination.name})"
+    if network is None:
+        raise FareNotFound(
+            f"{where}: no tariff of operator {leg.operator_id} covers route {leg.route_id} on {day}"
+        )
+    origin = tariff.find_station(network, without_feed(leg.origin.stop_id))
+    destination = tariff.find_station(network, without_feed(leg.destination.stop_id))
+    if origin is None or destination is None:
+        unknown = leg.origin if origin is None else leg.destination
+        raise FareNotFound(f"{where}: the tariff of {network.name_en} does not know stop {unknown.stop_id}")
+    return Run(
+        tariff=tariff,
+        network=network,
+        day=day,
+        leg_indices=(index,),
+        first=leg,
+        last=leg,
+        origin=origin,
+        destination=destination,
+    )
+
+
+def _extends(before: Run, run: Run, leg: Leg) -> bool:
+    if before.network.network_id != run.network.network_id:
+        return False
+    if leg.in_seat:
+        return True
+    if run.network.rule != "distance":
+        return False
+    same = before.tariff.is_same_station
+    network_id = run.network.network_id
+    return same(network_id, before.destination, run.origin) and not same(
+        network_id, before.origin, run.destination
+    )
