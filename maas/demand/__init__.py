@@ -1,1 +1,1 @@
-"""What travellers ask for, counted so that no one can be seen."""
+"""Where people want to go and cannot: counts by area and hour, in which nobody can be seen."""
