@@ -47,6 +47,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listDisruptionCases": CLERK | ADMIN,
     # payments
     # ledger
+    "getTrialBalance": ADMIN,
+    "getLedgerAccount": ADMIN,
+    "listLedgerEntries": ADMIN,
     # settlement
     # ticketing
     # dispatch

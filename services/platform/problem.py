@@ -67,6 +67,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "webhook_signature_invalid": ProblemKind(400, "The webhook's signature is not the provider's"),
     # ledger
     "account_not_found": ProblemKind(404, "No ledger account has this id"),
+    "question_unanswerable": ProblemKind(422, "The books hold no answer to this question"),
     # settlement
     "settlement_batch_not_found": ProblemKind(404, "No such settlement batch"),
     # ticketing

@@ -1,0 +1,172 @@
+"""`maas check`: are the books sound? Worked out from the rows themselves, not by the code that wrote them."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+from rich.console import Console
+
+from services.cli.errors import CommandFailed
+from services.cli.folder import claim_folder, hold_folder
+from services.platform.embedded.errors import EmbeddedServerError
+from services.platform.embedded.postgres import EmbeddedPostgres, find_running_url
+from services.platform.settings import Settings
+
+console = Console(highlight=False)
+
+SHOWN_MAX = 20
+
+
+class Books(StrEnum):
+    """What can be checked."""
+
+    LEDGER = "ledger"
+    SETTLEMENT = "settlement"
+
+
+LEDGER_CHECKS = {
+    "posted debits and credits of all accounts differ": """
+        select sum(debits_posted) || ' <> ' || sum(credits_posted) from ledger.accounts
+        having sum(debits_posted) <> sum(credits_posted)""",
+    "an account's balance is not the sum of its transfers": """
+        with movements as (
+            select debit as account_id, amount_minor as debits, 0 as credits from ledger.transfers
+            where refusal is null and kind in ('posted', 'post_pending')
+            union all
+            select credit, 0, amount_minor from ledger.transfers
+            where refusal is null and kind in ('posted', 'post_pending')
+        ), sums as (
+            select account_id, sum(debits) as debits, sum(credits) as credits from movements group by 1
+        )
+        select coalesce(accounts.account_id, sums.account_id || ' (not open)')
+        from ledger.accounts full join sums using (account_id)
+        where accounts.account_id is null
+           or debits_posted <> coalesce(debits, 0) or credits_posted <> coalesce(credits, 0)""",
+    "a pending balance is not the sum of the open holds": """
+        with held as (
+            select debit as account_id, amount_minor as debits, 0 as credits from ledger.open_holds
+            union all
+            select credit, 0, amount_minor from ledger.open_holds
+        ), sums as (
+            select account_id, sum(debits) as debits, sum(credits) as credits from held group by 1
+        )
+        select account_id from ledger.accounts left join sums using (account_id)
+        where debits_pending <> coalesce(debits, 0) or credits_pending <> coalesce(credits, 0)""",
+    "an account is beyond its bound": """
+        select account_id from ledger.accounts
+        where (bound = 'debits_must_not_exceed_credits'
+               and debits_posted + debits_pending > credits_posted)
+           or (bound = 'credits_must_not_exceed_debits'
+               and credits_posted + credits_pending > debits_posted)""",
+    "a transfer is in another currency than its accounts": """
+        select transfer_id::text from ledger.transfers
+        join ledger.accounts on account_id in (debit, credit)
+        where refusal is null and transfers.currency <> accounts.currency""",
+    "a resolution does not fit its hold": """
+        select resolution.transfer_id::text from ledger.transfers as resolution
+        left join ledger.transfers as hold
+            on hold.transfer_id = resolution.pending_id and hold.refusal is null and hold.kind = 'pending'
+        where resolution.refusal is null and resolution.pending_id is not null
+          and (hold.transfer_id is null or resolution.amount_minor > hold.amount_minor
+               or (resolution.debit, resolution.credit) <> (hold.debit, hold.credit))""",
+    "a hold is resolved twice": """
+        select pending_id::text from ledger.transfers where refusal is null and pending_id is not null
+        group by 1 having count(*) > 1""",
+    "an open hold is resolved, or is no hold in the books": """
+        select open_holds.transfer_id::text from ledger.open_holds
+        left join ledger.transfers as hold
+            on hold.transfer_id = open_holds.transfer_id and hold.refusal is null and hold.kind = 'pending'
+        left join ledger.transfers as resolution
+            on resolution.pending_id = open_holds.transfer_id and resolution.refusal is null
+        where hold.transfer_id is null or resolution.transfer_id is not null
+           or (hold.debit, hold.credit, hold.amount_minor)
+              <> (open_holds.debit, open_holds.credit, open_holds.amount_minor)""",
+}
+"""What must not be found: a sentence, and the query that finds what is wrong."""
+
+SETTLEMENT_CHECKS: dict[str, str] = {}
+
+CHECKS = {Books.LEDGER: LEDGER_CHECKS, Books.SETTLEMENT: SETTLEMENT_CHECKS}
+
+
+def check(
+    books: Annotated[
+        list[Books] | None, typer.Argument(help="What to check; everything when nothing is named.")
+    ] = None,
+) -> None:
+    """Check the books: debits = credits, balances = sums, bounds kept, each transfer in one batch.
+
+    It reads the tables themselves, of DATABASE_URL or of the embedded database, whether `maas up` runs or
+    not. Exits with 1 and says what is wrong when something is.
+
+    Examples:
+      maas check
+      maas check ledger
+      maas check settlement
+    """
+    with _database_url(Settings.from_environment(os.environ)) as url:
+        wrong = asyncio.run(list_wrong(url, books or list(Books)))
+    for sentence, cases in wrong.items():
+        console.print(f"[red]wrong[/red]  {sentence}: {', '.join(cases[:SHOWN_MAX])}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def list_wrong(url: str, books: list[Books]) -> dict[str, list[str]]:
+    """What is wrong: the sentence, and where. Prints each check that holds. Raises CommandFailed."""
+    connection = await asyncpg.connect(url)
+    try:
+        # One snapshot for all questions: what is written meanwhile is not half seen.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return {
+                sentence: cases
+                for each in books
+                for sentence, cases in (await _list_wrong_in(connection, each)).items()
+            }
+    finally:
+        await connection.close()
+
+
+async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
+    found = {}
+    for sentence, query in CHECKS[books].items():
+        try:
+            rows = await connection.fetch(query)
+        except asyncpg.UndefinedTableError as error:
+            raise CommandFailed(
+                f"This database has no {books} yet. Start the house once with `maas up`."
+            ) from error
+        if rows:
+            found[sentence] = [str(row[0]) for row in rows]
+        else:
+            console.print(f"[green]sound[/green]  {books}: never found that {sentence}")
+    return found
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Iterator[str]:
+    """DATABASE_URL, the running embedded server's, or that of one started for this check."""
+    folder = settings.data_dir / "postgres"
+    url = settings.database_url or (find_running_url(folder) if folder.exists() else None)
+    if url:
+        yield url
+        return
+    if not folder.exists():
+        raise CommandFailed(
+            f"{settings.data_dir} holds no database. Set MAAS_DATA to its folder, or DATABASE_URL."
+        )
+    try:
+        claim_folder(settings.data_dir)
+        with hold_folder(settings.data_dir):
+            server = EmbeddedPostgres(folder)
+            try:
+                yield server.start()
+            finally:
+                server.stop()
+    except EmbeddedServerError as error:
+        raise CommandFailed(str(error)) from error
