@@ -9,8 +9,8 @@ Idea      What has happened is cut once, for ever, into atoms of at least `K` ev
           together); what is still fewer than K waits, and is counted with the events of later days. Every
           answer is a sum of whole atoms: totals know nothing that their cells do not.
           Worked example, K = 10: Monday 08:00 has 7 searches in half mesh ...1 and 5 in ...2 of one 1 km
-          mesh. Neither is published; together they are: one atom of 12 in the 1 km mesh. A third mesh with 4 waits;
-          on Tuesday 7 more come: one atom of 11, dated from the first of the month.
+          mesh. Neither is published; together they are: one atom of 12 in the 1 km mesh. A mesh elsewhere
+          with 4 waits; on Tuesday 7 more come: one atom of 11, dated from the first of the month.
 Rounding  None: an atom's count is exact, since rounding would hide nothing more.
 Dates     An atom of one day bears that day. One that took longer bears the first of the month in which it
           began and the day it was released, since an exact first day would tell of one event.
