@@ -231,6 +231,29 @@ TABLES: tuple[TableSpec, ...] = (
         ),
         key=("from_leg_group_id", "to_leg_group_id", "fare_product_id", "transfer_count", "duration_limit"),
     ),
+    TableSpec(
+        "timeframes.txt",
+        (
+            *_required("timeframe_group_id"),
+            *_optional("start_time", "end_time", kind="time"),
+            *_required("service_id"),
+        ),
+        key=("timeframe_group_id", "start_time", "end_time", "service_id"),
+    ),
+    TableSpec(
+        "fare_attributes.txt",
+        (
+            *_required("fare_id", "price", "currency_type"),
+            *_optional("payment_method", "transfers", "transfer_duration", kind="int"),
+            *_optional("agency_id"),
+        ),
+        key=("fare_id",),
+    ),
+    TableSpec(
+        "fare_rules.txt",
+        (*_required("fare_id"), *_optional("route_id", "origin_id", "destination_id", "contains_id")),
+        key=("fare_id", "route_id", "origin_id", "destination_id", "contains_id"),
+    ),
     TableSpec("areas.txt", (*_required("area_id"), *_optional("area_name")), key=("area_id",)),
     TableSpec("stop_areas.txt", _required("area_id", "stop_id"), key=("area_id", "stop_id")),
     TableSpec("networks.txt", (*_required("network_id"), *_optional("network_name")), key=("network_id",)),
@@ -282,3 +305,8 @@ class Feed:
     def __getitem__(self, name: str) -> pl.DataFrame:
         """The table called `name`, for example `feed["stop_times"]`."""
         return self.tables[name]
+
+    def with_tables(self, **tables: pl.DataFrame) -> "Feed":
+        """The same feed with these tables in place of its own."""
+        assert tables.keys() <= SPEC_BY_NAME.keys(), "a feed has the tables of SPEC_BY_NAME only"
+        return Feed(self.feed_id, {**self.tables, **tables}, self.zones)

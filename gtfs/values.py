@@ -9,7 +9,8 @@ from gtfs.notices import Notices, Severity
 from gtfs.service_time import TIME_PATTERN
 from gtfs.tables import DTYPES, Column, TableSpec
 
-_DATE_CHARS = 8
+# Years beyond these are typing errors; the year 0 is no date in Python at all.
+_DATE_PATTERN = r"^(19|20|21)[0-9]{6}$"
 _CURES = {
     "int": ("invalid_integer", "a whole number without spaces or separators"),
     "float": ("invalid_number", "a decimal number such as 35.6895"),
@@ -78,7 +79,7 @@ def _convert(texts: pl.Series, kind: str) -> pl.Series:
     expression = {
         "int": text.cast(pl.Int32, strict=False),
         "float": _finite(text.cast(pl.Float64, strict=False)),
-        "date": pl.when(text.str.contains(r"^\d{8}$")).then(text).str.to_date("%Y%m%d", strict=False),
+        "date": pl.when(text.str.contains(_DATE_PATTERN)).then(text).str.to_date("%Y%m%d", strict=False),
         "colour": pl.when(text.str.contains(r"^[0-9A-Fa-f]{6}$")).then(text.str.to_uppercase()),
     }[kind]
     return texts.to_frame().select(expression.alias(texts.name)).to_series()
