@@ -33,6 +33,8 @@ def main() -> None:
     words = sys.argv[1:]
     if words[:1] not in (["core"], ["test"], ["lock"]):
         sys.exit("usage: environment.sh core|test|lock [upgrade]")
+    if not os.access(ROOT, os.W_OK):
+        sys.exit(f"make: {ROOT} belongs to somebody else. Work in a checkout of your own.")
     try:
         with alone():
             if words[0] == "lock":
