@@ -1,0 +1,1 @@
+"""Tickets that prove themselves: small, signed, checked without a network."""

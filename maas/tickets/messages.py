@@ -1,0 +1,100 @@
+"""What the inspector and the rider read: Japanese, easy Japanese, English, Chinese, Korean.
+
+Not here  The choice of a language; a device shows the rider's.
+"""
+
+from maas.tickets.verify import VerdictStatus
+
+LANGUAGES = ("ja", "ja-easy", "en", "zh-Hans", "ko")
+
+MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
+    VerdictStatus.ACCEPTED: (
+        "有効な乗車券です。お通りください。",
+        "だいじょうぶです。とおってください。",
+        "The ticket is valid. Please go ahead.",
+        "车票有效，请通行。",
+        "유효한 승차권입니다. 들어가세요.",
+    ),
+    VerdictStatus.MALFORMED: (
+        "乗車券として読み取れません。画面を明るくしてもう一度かざしてください。",
+        "よみとれません。がめんを あかるくして、もういちど かざしてください。",
+        "This is not readable as a ticket. Brighten the screen and try again.",
+        "无法识别为车票。请调亮屏幕后重试。",
+        "승차권으로 읽을 수 없습니다. 화면을 밝게 하고 다시 대 주세요.",
+    ),
+    VerdictStatus.UNKNOWN_KEY: (
+        "この端末の鍵一覧にない乗車券です。鍵一覧を更新してください。",
+        "この きかいでは わかりません。かかりの ひとに きいてください。",
+        "This device does not know the ticket's key. Update the key list.",
+        "本设备没有该车票的密钥，请更新密钥列表。",
+        "이 단말기에 승차권의 키가 없습니다. 키 목록을 갱신하세요.",
+    ),
+    VerdictStatus.FORGED: (
+        "署名が正しくありません。この乗車券は使えません。",
+        "ほんものの きっぷでは ありません。つかえません。",
+        "The signature is false. This ticket cannot be used.",
+        "签名无效，此车票不能使用。",
+        "서명이 올바르지 않습니다. 이 승차권은 사용할 수 없습니다.",
+    ),
+    VerdictStatus.EXPIRED_KEY: (
+        "期限切れの鍵で発行された乗車券です。窓口で再発行を受けてください。",
+        "きっぷが ふるいです。まどぐちで あたらしくしてください。",
+        "The ticket was issued with an expired key. Have it issued again at the counter.",
+        "车票由过期密钥签发，请到窗口重新签发。",
+        "만료된 키로 발행된 승차권입니다. 창구에서 재발행받으세요.",
+    ),
+    VerdictStatus.NOT_YET_VALID: (
+        "まだ有効期間の前です。",
+        "まだ つかえません。つかえる日を みてください。",
+        "The ticket is not valid yet.",
+        "车票尚未生效。",
+        "아직 유효 기간 전입니다.",
+    ),
+    VerdictStatus.EXPIRED: (
+        "有効期間が過ぎています。",
+        "もう つかえません。つかえる日が おわりました。",
+        "The ticket has expired.",
+        "车票已过有效期。",
+        "유효 기간이 지났습니다.",
+    ),
+    VerdictStatus.WRONG_OPERATOR: (
+        "この事業者では使えない乗車券です。",
+        "この のりものでは つかえません。",
+        "The ticket does not cover this operator.",
+        "此车票不适用于本运营商。",
+        "이 운영사에서는 사용할 수 없는 승차권입니다.",
+    ),
+    VerdictStatus.REVOKED: (
+        "取り消された乗車券です。払い戻しをご確認ください。",
+        "この きっぷは とりけされました。おかねが もどったか みてください。",
+        "This fare was cancelled. Please check your refund.",
+        "此车票已取消，请确认退款。",
+        "취소된 승차권입니다. 환불을 확인하세요.",
+    ),
+    VerdictStatus.WRONG_PLACE: (
+        "乗車券の区間と異なります。係員にお申し出ください。",
+        "きっぷの ばしょと ちがいます。かかりの ひとに きいてください。",
+        "The ticket is for another place. Please ask the staff.",
+        "与车票区间不符，请联系工作人员。",
+        "승차권의 구간과 다릅니다. 직원에게 문의하세요.",
+    ),
+    VerdictStatus.WRONG_CLASS: (
+        "等級が異なります。係員にお申し出ください。",
+        "せきの しゅるいが ちがいます。かかりの ひとに きいてください。",
+        "The ticket is for another class. Please ask the staff.",
+        "舱位等级不符，请联系工作人员。",
+        "등급이 다릅니다. 직원에게 문의하세요.",
+    ),
+    VerdictStatus.ALREADY_USED: (
+        "すでに使用された乗車券です。",
+        "この きっぷは もう つかいました。",
+        "The ticket has already been used.",
+        "此车票已被使用。",
+        "이미 사용된 승차권입니다.",
+    ),
+}
+
+
+def message_for(status: VerdictStatus) -> dict[str, str]:
+    """The message of a status by language."""
+    return dict(zip(LANGUAGES, MESSAGES[status], strict=True))
