@@ -5,6 +5,7 @@ import sys
 import typer
 
 from services.cli.errors import CommandFailed
+from services.cli.keys import keys
 from services.cli.up import up
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 
 app.command()(up)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
