@@ -71,6 +71,14 @@ def needs_berth(leg: Leg) -> bool:
     return leg.mode is Mode.FERRY and leg.is_transit
 
 
+def fare_class_of(offer: Offer, leg_index: int) -> str:
+    """The class that the offer's price is for on that leg; `2nd` where the tariff knows no classes."""
+    for _, component in iterate_components(offer.prices):
+        if leg_index in component.leg_indices and component.fare_class is not None:
+            return component.fare_class
+    return "2nd"
+
+
 def quote(
     *,
     offer_id: UUID,

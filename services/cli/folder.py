@@ -40,9 +40,12 @@ def claim_folder(folder: Path) -> None:
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
-    """Keep the folder to ourselves while the block runs. Raises CommandFailed when another process has it."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+def hold_folder(folder: Path, *, part: str = "house") -> Iterator[None]:
+    """Keep a part of the folder (the whole house, or one service's) to ourselves while the block runs.
+
+    Raises CommandFailed when another process has it.
+    """
+    handle = os.open(folder / f"lock.{part}", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

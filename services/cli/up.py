@@ -52,7 +52,8 @@ def up(
         settings = Settings.from_environment(os.environ)
         claim_folder(settings.data_dir)
         _check_port(settings)
-        with hold_folder(settings.data_dir), _log_file(settings):
+        part = "+".join(services) if services else "house"
+        with hold_folder(settings.data_dir, part=part), _log_file(settings):
             uvloop.run(_serve(settings, only=services or [], demo=demo, once=once, city=city or demo))
     except (PlatformError, EmbeddedServerError) as error:
         raise CommandFailed(str(error)) from error

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from maas.errors import OfferNotFound, OrderNotFound
-from maas.journeys import Journey
-from maas.offers import HeldLeg, Offer, expiry, legs_to_hold, quote
+from maas.offers import HeldLeg, Offer, expiry, fare_class_of, legs_to_hold, quote
 from maas.orders import Order, OrderState, PlaceStatus, place
 from maas.ports import BerthPort, HoldState, PlannerPort
 from payments.money import Money
@@ -33,9 +32,6 @@ from services.sales.models import (
 )
 from services.sales.store import SalesStore
 
-DEFAULT_FARE_CLASS = "2nd"
-
-
 @dataclass(frozen=True, slots=True)
 class SalesHandlers:
     """One method per endpoint."""
@@ -59,7 +55,6 @@ class SalesHandlers:
         offer_id = call.command_id
         expires_at = expiry(journey, now)
         held = legs_to_hold(journey, offer_id)
-        fare_class = request.fare_class or DEFAULT_FARE_CLASS
         offer, event = quote(
             offer_id=offer_id,
             traveller_id=call.caller.subject,
@@ -70,23 +65,23 @@ class SalesHandlers:
             now=now,
             expires_at=expires_at,
         )
-        await self._hold(offer, journey, held, fare_class)
+        await self._hold(offer, held)
         async with self.context.database.transaction() as tx:
             await self.store.insert_offer(tx, offer)
             await self.context.outbox.append(tx, event)
         return OfferView.of(offer)
 
-    async def _hold(self, offer: Offer, journey: Journey, held: Sequence[HeldLeg], fare_class: str) -> None:
+    async def _hold(self, offer: Offer, held: Sequence[HeldLeg]) -> None:
         berths = self.context.ports.get(BerthPort)
         for each in held:
-            leg = journey.legs[each.leg_index]
+            leg = offer.journey.legs[each.leg_index]
             assert leg.trip_id is not None, "only scheduled legs are held"
             assert leg.service_date is not None, "a scheduled leg has its service date"
             hold = await berths.hold(
                 hold_id=each.hold_id,
                 trip_id=leg.trip_id,
                 service_date=leg.service_date,
-                fare_class=fare_class,
+                fare_class=fare_class_of(offer, each.leg_index),
                 place_count=len(offer.prices),
                 expires_at=offer.expires_at,
             )
