@@ -32,6 +32,7 @@ from services.sales.models import (
 )
 from services.sales.store import SalesStore
 
+
 @dataclass(frozen=True, slots=True)
 class SalesHandlers:
     """One method per endpoint."""
