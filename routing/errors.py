@@ -5,3 +5,27 @@ class RoutingError(Exception):
     """The root of this package's errors; `code` is stable and public."""
 
     code = "routing_error"
+
+
+class NetworkUnreadable(RoutingError):
+    """The folder holds no compiled network of this format. Load the feeds again with `maas load`."""
+
+    code = "network_unreadable"
+
+
+class NothingToRoute(RoutingError):
+    """No feed brought a single trip with two stops and a day to run on. Check the feeds' notices."""
+
+    code = "nothing_to_route"
+
+
+class MixedTimeZones(RoutingError):
+    """The feeds name more than one time zone. Load feeds of one zone together; a network has one."""
+
+    code = "mixed_time_zones"
+
+
+class OutsideDates(RoutingError):
+    """The network holds no service on that day. Ask within its first and last date."""
+
+    code = "outside_feed_dates"
