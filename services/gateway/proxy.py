@@ -66,10 +66,14 @@ class Proxy:
     def _forward(
         self, service_name: str, route: Route
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        address = self._addresses[service_name]
+        address = self._addresses.get(service_name)
 
         async def forward(request: web.Request) -> web.StreamResponse:
             request[OPERATION] = route.operation
+            if address is None:
+                raise Problem(
+                    "service_unavailable", detail=f"MAAS_SERVICE_URLS has no address of {service_name}."
+                )
             try:
                 return await self._exchange(request, address)
             except aiohttp.ClientConnectorError as error:

@@ -174,6 +174,14 @@ async def test_a_service_that_is_down_is_a_503() -> None:
             assert (answer.status, problem["code"]) == (503, "service_unavailable")
 
 
+async def test_a_service_without_an_address_is_a_503_that_names_the_setting() -> None:
+    async with TestClient(TestServer(front({}))) as client:
+        answer = await client.get("/api/slow")
+        problem = await answer.json(content_type="application/problem+json")
+        assert (answer.status, problem["code"]) == (503, "service_unavailable")
+        assert "MAAS_SERVICE_URLS" in problem["detail"]
+
+
 async def test_what_no_service_has_is_refused_at_the_door(client: TestClient) -> None:
     answer = await client.get("/api/unknown")
     assert (answer.status, (await answer.json(content_type=None))["code"]) == (404, "not_found")
