@@ -13,8 +13,8 @@ from tests.support.servers import PostgresForTests, RedisForTests
 
 ROOT = Path(__file__).parent.parent
 
-# A busy machine must not fail a property: what matters is whether it holds, not how fast this time. CI repeats
-# itself exactly; a person's runs explore, and `HYPOTHESIS_PROFILE=thorough` explores for long.
+# A busy machine must not fail a property: what matters is whether it holds, not how fast this time. CI
+# repeats itself exactly; a person explores, and `HYPOTHESIS_PROFILE=thorough` explores for long.
 hypothesis.settings.register_profile("person", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
