@@ -105,3 +105,19 @@ class OnDemandPort(Protocol):
 
     async def release(self, *, hold_id: UUID) -> Hold:
         """Take the ride out of the schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedNetwork:
+    """A compiled network. `path` is its folder: the timetable, and its tariffs in `tariffs/`."""
+
+    version: str
+    path: str
+    published_at: datetime
+
+
+class NetworkPort(Protocol):
+    """Which network is in force."""
+
+    async def get_in_force(self) -> PublishedNetwork | None:
+        """The network in force; None before the first is published."""
