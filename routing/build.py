@@ -594,18 +594,24 @@ def _runs_of(
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     index, slices = gather_slices(offsets, flat)
     flags = np.concatenate([part.flags for part in parts])[index]
-    # Where a run goes on as its next trip: board and alight on the side that the traveller's trip names.
+    arrivals = np.concatenate([part.arrivals for part in parts])[index]
+    departures = np.concatenate([part.departures for part in parts])[index]
+    # Where a run goes on as its next trip, nobody boards the first trip or leaves the second. So the first
+    # may be said to end with its arrival, the second to begin with its departure, and time goes on.
     goes_on = np.ones(len(flat), dtype=np.bool_)
     goes_on[trip_offsets[1:] - 1] = False
-    flags[slices[1:][goes_on] - 1] &= ~MAY_BOARD
-    flags[slices[1:][goes_on]] &= ~MAY_ALIGHT
-    flags[slices[1:][goes_on]] |= PART_START
+    begins = slices[1:][goes_on]
+    flags[begins - 1] &= ~MAY_BOARD
+    flags[begins] &= ~MAY_ALIGHT
+    flags[begins] |= PART_START
+    departures[begins - 1] = arrivals[begins - 1]
+    arrivals[begins] = departures[begins]
     stops = np.concatenate([part.call_stops + base for part, base in zip(parts, stop_base, strict=False)])
     calls = Calls(
         offsets=slices[trip_offsets],
         stops=stops[index].astype(np.int32),
-        arrivals=np.concatenate([part.arrivals for part in parts])[index],
-        departures=np.concatenate([part.departures for part in parts])[index],
+        arrivals=arrivals,
+        departures=departures,
         flags=flags,
         patterns=np.array(patterns, dtype=np.int32),
         trip_offsets=trip_offsets,

@@ -96,7 +96,7 @@ def test_every_trip_is_found_again_in_its_runs(world: PlainWorld) -> None:
             at = int(timetable.parts.offsets[line]) + part
             start = int(timetable.parts.starts[at])
             calls = calls_of(timetable, line, run)[start : start + len(trip.calls)]
-            assert [(c.arrives_s, c.departs_s) for c in calls] == [
-                (c.arrives_s, c.departs_s) for c in trip.calls
-            ]
+            # What a rider sees of it: departures but at the end, arrivals but at the start.
+            assert [c.departs_s for c in calls[:-1]] == [c.departs_s for c in trip.calls[:-1]]
+            assert [c.arrives_s for c in calls[1:]] == [c.arrives_s for c in trip.calls[1:]]
         assert days == set(trip.days)
