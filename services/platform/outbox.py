@@ -136,7 +136,7 @@ class Relay:
             await tx.execute(
                 queries["mark_published"],
                 [row["id"] for row in rows],
-                [list(SUBSCRIBERS[row["event_type"]]) for row in rows],
+                [",".join(SUBSCRIBERS[row["event_type"]]) for row in rows],
                 await self._now(),
             )
         EVENTS_PUBLISHED.labels(schema=self._database.schema).inc(len(rows))

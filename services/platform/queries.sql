@@ -17,11 +17,11 @@ from outbox where published_at is not null and waiting_for <> '{}'
 order by published_at limit $1 for update skip locked
 
 -- name: mark_published
--- $1 ids, $2 their subscribers as JSON arrays, $3 now.
+-- $1 ids, $2 the subscribers of each, joined by commas, $3 now.
 update outbox o set published_at = $3, attempts = attempts + 1,
     waiting_for = case when o.published_at is null
-        then array(select jsonb_array_elements_text(p.subscribers)) else o.waiting_for end
-from (select unnest($1::bigint[]) as id, unnest($2::jsonb[]) as subscribers) p
+        then string_to_array(p.subscribers, ',') else o.waiting_for end
+from (select unnest($1::bigint[]) as id, unnest($2::text[]) as subscribers) p
 where o.id = p.id
 
 -- name: acknowledge
