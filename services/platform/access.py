@@ -33,6 +33,11 @@ ACCESS: dict[str, frozenset[Role]] = {
     "showDocsStyle": PUBLIC,
     "showDocsScript": PUBLIC,
     # feeds
+    "loadNetwork": ADMIN,
+    "getLoadProgress": ADMIN,
+    "listNetworks": ADMIN | ANALYST,
+    "listNetworkNotices": ADMIN | ANALYST,
+    "listFeeds": PUBLIC,
     # planner
     # sales
     "createOffer": TRAVELLER,
@@ -46,11 +51,24 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listNotifications": TRAVELLER,
     "listDisruptionCases": CLERK | ADMIN,
     # payments
+    "getPayment": TRAVELLER | ADMIN,
+    "receivePaymentWebhook": PUBLIC,
+    "reconcilePayments": ADMIN,
     # ledger
     "getTrialBalance": ADMIN,
     "getLedgerAccount": ADMIN,
     "listLedgerEntries": ADMIN,
     # settlement
+    "putAgreement": ADMIN,
+    "listAgreements": ADMIN,
+    "postAdjustment": ADMIN,
+    "runSettlement": ADMIN,
+    "listSettlementRuns": ADMIN,
+    "getSettlementRun": ADMIN,
+    "getStatement": CLERK | ADMIN,
+    "listStatements": CLERK | ADMIN,
+    "getBankFile": ADMIN,
+    "confirmSettlement": ADMIN,
     # ticketing
     # dispatch
     "listOnDemandZones": PUBLIC,
@@ -63,6 +81,16 @@ ACCESS: dict[str, frozenset[Role]] = {
     "moveOnDemandBooking": CLERK | ADMIN,
     "getVehicleSchedule": CLERK | ADMIN,
     # partners
+    "listRentals": PUBLIC,
+    "listBikeStations": PUBLIC,
+    "putBikeSystem": ADMIN,
+    "listBikeSystems": ADMIN,
+    "putBerthClasses": ADMIN,
+    "listSailings": PUBLIC,
+    "getBerths": PUBLIC,
+    "getManifest": CLERK | ADMIN,
+    "cancelSailing": CLERK,
+    "setSailingStatus": CLERK,
     # demand
     "getDemandSearches": ANALYST | ADMIN,
     "getDemandUnmet": ANALYST | ADMIN,
@@ -77,4 +105,5 @@ ACCESS: dict[str, frozenset[Role]] = {
     # demo
     "getDemoClock": PUBLIC,
     "advanceDemoClock": ADMIN,
+    "getDemoGbfs": PUBLIC,
 }
