@@ -33,12 +33,13 @@ import polars as pl
 from gtfs.tables import Feed
 from routing.errors import MixedTimeZones, NothingToRoute
 from routing.footpaths import StopTransfer, WalkOptions, build_walks
-from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32
+from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32, Lines
 from routing.lines import PART_START, Calls, build_lines, gather_slices
 from routing.runs import chain_trips
 from routing.strings import build_strings
 from routing.timetable import (
     Names,
+    Parts,
     Routes,
     Stations,
     Stops,
@@ -482,11 +483,16 @@ def _join(
         for part, base in zip(parts, stop_base, strict=False)
         for row in part.transfers
     ]
-    walks = build_walks(
-        lat=stops.lat, lon=stops.lon, stations=stops.stations, transfers=transfers, options=options.walks
-    )
     active = _unpack_days(patterns)
     routes, trips, texts = _join_trips(parts, line_parts, line_of)
+    walks = build_walks(
+        lat=stops.lat,
+        lon=stops.lon,
+        stations=stops.stations,
+        operators=_operators_of(lines, line_parts, trips, routes, stop_count=len(stops.lat)),
+        transfers=transfers,
+        options=options.walks,
+    )
     names, languages, name_texts = _join_names(parts, stop_base, station_base)
     timetable = Timetable(
         version=version,
@@ -628,7 +634,7 @@ def _unpack_days(patterns: Sequence[int]) -> npt.NDArray[np.uint8]:
 
 
 def _join_trips(
-    parts: Sequence[_Part], line_parts: Any, line_of: npt.NDArray[np.int64]
+    parts: Sequence[_Part], line_parts: Parts, line_of: npt.NDArray[np.int64]
 ) -> tuple[Routes, Trips, dict[str, list[str]]]:
     agency_of: dict[str, int] = {}
     routes: list[tuple[int, int]] = []
@@ -662,6 +668,20 @@ def _join_trips(
     return Routes(types=kinds, agencies=agencies), trips, texts
 
 
+def _operators_of(lines: Lines, line_parts: Parts, trips: Trips, routes: Routes, *, stop_count: int) -> Int32:
+    """An operator whose vehicles call at each stop. Where several do, any: one changes there at one stop."""
+    part_counts = np.diff(line_parts.offsets)
+    starts = lines.stop_offsets[:-1].repeat(part_counts) + line_parts.starts
+    lengths = np.diff(np.append(starts, len(lines.stops)))
+    # The trips of a line's first run, a part each, stand for all its runs.
+    within = np.arange(len(starts)) - np.repeat(line_parts.offsets[:-1], part_counts)
+    first = np.repeat(line_parts.trip_offsets[:-1], part_counts) + within
+    agencies = routes.agencies[trips.routes[line_parts.trips[first]]]
+    operators = np.full(stop_count, NONE, dtype=np.int32)
+    operators[lines.stops] = np.repeat(agencies, lengths)
+    return operators
+
+
 def _add_agencies(part: _Part, texts: dict[str, list[str]]) -> dict[str, int]:
     agency_of: dict[str, int] = {}
     for row in part.agencies.iter_rows(named=True):
@@ -675,7 +695,7 @@ def _add_agencies(part: _Part, texts: dict[str, list[str]]) -> dict[str, int]:
     return agency_of
 
 
-def _index_trips(line_parts: Any, line_of: npt.NDArray[np.int64], trip_count: int) -> Trips:
+def _index_trips(line_parts: Parts, line_of: npt.NDArray[np.int64], trip_count: int) -> Trips:
     """Where each trip is found among the runs; its own columns are still empty."""
     part_counts = np.diff(line_parts.offsets)
     line = np.repeat(np.arange(len(part_counts)), np.diff(line_parts.trip_offsets))

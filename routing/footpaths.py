@@ -29,13 +29,14 @@ Int64 = npt.NDArray[np.int64]
 class WalkOptions:
     """How people are assumed to walk. Seconds, metres; None or 0 m leaves the source out.
 
-    The changes are those of the city's golden itineraries: 2 minutes on a platform, 3 within a station, 6
+    The changes are those of the city's golden itineraries: 2 minutes on a platform, 3 within an operator's
+    station, 6 where one leaves through the gates of one operator and enters through another's, or walks
     between stations that the feed links without a time.
     """
 
     change_same_stop_s: int = 120
     change_same_station_s: int | None = 180
-    change_linked_s: int = 360
+    change_operator_s: int = 360
     beeline_m_max: float = 800.0
     beeline_extra_s: int = 120
     beeline_count_max: int = 40
@@ -69,12 +70,21 @@ def distance_m(lat_1: Float64, lon_1: Float64, lat_2: Float64, lon_2: Float64) -
 
 
 def build_walks(
-    *, lat: Float64, lon: Float64, stations: Int32, transfers: Sequence[StopTransfer], options: WalkOptions
+    *,
+    lat: Float64,
+    lon: Float64,
+    stations: Int32,
+    operators: Int32,
+    transfers: Sequence[StopTransfer],
+    options: WalkOptions,
 ) -> Walks:
-    """All footpaths and changes. Stops at 0, 0 have no known place, and no beeline."""
+    """All footpaths and changes. Stops at 0, 0 have no known place, and no beeline.
+
+    stations and operators: one a stop; stations may be NONE.
+    """
     sources = [
-        _from_transfers(lat, lon, stations, transfers, options),
-        _within_stations(stations, options),
+        _from_transfers(lat, lon, (stations, operators), transfers, options),
+        _within_stations(stations, operators, options),
         _beelines(lat, lon, options),
     ]
     pairs = np.concatenate([pair for pair, _ in sources])
@@ -97,19 +107,23 @@ def build_walks(
 
 
 def _from_transfers(
-    lat: Float64, lon: Float64, stations: Int32, transfers: Sequence[StopTransfer], options: WalkOptions
+    lat: Float64,
+    lon: Float64,
+    groups: tuple[Int32, Int32],
+    transfers: Sequence[StopTransfer],
+    options: WalkOptions,
 ) -> tuple[Int64, Int64]:
     # A prohibition is put first, so that it wins over another row for the same pair.
     rows = sorted(transfers, key=lambda row: row.kind != FORBIDDEN)
     source = np.array([row.source for row in rows], dtype=np.int64)
     target = np.array([row.target for row in rows], dtype=np.int64)
-    metres = distance_m(lat[source], lon[source], lat[target], lon[target])
-    walk = walking_s(metres, options)
-    seconds = [_transfer_s(row, float(walk[i]), stations, options) for i, row in enumerate(rows)]
+    walk = walking_s(distance_m(lat[source], lon[source], lat[target], lon[target]), options)
+    seconds = [_transfer_s(row, float(walk[i]), groups, options) for i, row in enumerate(rows)]
     return source * len(lat) + target, np.array(seconds, dtype=np.int64)
 
 
-def _transfer_s(row: StopTransfer, walk_s: float, stations: Int32, options: WalkOptions) -> int:
+def _transfer_s(row: StopTransfer, walk_s: float, groups: tuple[Int32, Int32], options: WalkOptions) -> int:
+    stations, operators = groups
     if row.kind == FORBIDDEN:
         return int(NOT_REACHED)
     if row.kind == TIMED:
@@ -120,28 +134,27 @@ def _transfer_s(row: StopTransfer, walk_s: float, stations: Int32, options: Walk
         return options.change_same_stop_s
     is_one_station = stations[row.source] >= 0 and stations[row.source] == stations[row.target]
     if is_one_station and options.change_same_station_s is not None:
-        return options.change_same_station_s
-    return max(options.change_linked_s, int(walk_s))
+        is_one_operator = operators[row.source] == operators[row.target]
+        return options.change_same_station_s if is_one_operator else options.change_operator_s
+    return max(options.change_operator_s, int(walk_s))
 
 
-def _within_stations(stations: Int32, options: WalkOptions) -> tuple[Int64, Int64]:
+def _within_stations(stations: Int32, operators: Int32, options: WalkOptions) -> tuple[Int64, Int64]:
     if options.change_same_station_s is None:
         return _no_pairs()
     members = np.flatnonzero(stations >= 0)
     members = members[np.argsort(stations[members], kind="stable")]
     begins = np.flatnonzero(np.diff(stations[members], prepend=-1))
-    groups = np.split(members, begins[1:]) if len(members) else []
-    pairs = [
-        (np.repeat(group, len(group)) * len(stations) + np.tile(group, len(group)))[
-            ~np.eye(len(group), dtype=np.bool_).ravel()
-        ]
-        for group in groups
-        if len(group) > 1
-    ]
-    if not pairs:
-        return _no_pairs()
-    joined = np.concatenate(pairs).astype(np.int64)
-    return joined, np.full(len(joined), options.change_same_station_s, dtype=np.int64)
+    sources, targets = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for group in np.split(members, begins[1:]):
+        sources.append(np.repeat(group, len(group)))
+        targets.append(np.tile(group, len(group)))
+    source, target = np.concatenate(sources), np.concatenate(targets)
+    others = source != target
+    source, target = source[others], target[others]
+    within, between = options.change_same_station_s, options.change_operator_s
+    seconds = np.where(operators[source] == operators[target], within, between)
+    return source * len(stations) + target, seconds.astype(np.int64)
 
 
 def _beelines(lat: Float64, lon: Float64, options: WalkOptions) -> tuple[Int64, Int64]:
