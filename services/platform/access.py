@@ -70,6 +70,14 @@ ACCESS: dict[str, frozenset[Role]] = {
     "getBankFile": ADMIN,
     "confirmSettlement": ADMIN,
     # ticketing
+    "listTickets": TRAVELLER,
+    "getTicket": TRAVELLER,
+    "getTicketQr": TRAVELLER,
+    "listRides": TRAVELLER,
+    "listTicketKeys": PUBLIC,
+    "rotateTicketKeys": ADMIN,
+    "listRevocations": VALIDATOR | ADMIN,
+    "recordTaps": VALIDATOR,
     # dispatch
     "listOnDemandZones": PUBLIC,
     "putOnDemandZone": ADMIN,

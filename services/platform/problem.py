@@ -46,6 +46,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     # feeds
     "network_unavailable": ProblemKind(503, "No network is published yet"),
     "feed_unreadable": ProblemKind(422, "A feed cannot be used; the old network stays in force"),
+    "network_not_found": ProblemKind(404, "No network of this version is kept"),
+    "compiler_broken": ProblemKind(503, "The network could not be compiled; the old one stays in force"),
     # planner
     "journey_not_found": ProblemKind(404, "This journey is not in the network any more"),
     "place_not_found": ProblemKind(404, "No stop or place matches"),
@@ -65,11 +67,18 @@ PROBLEMS: dict[str, ProblemKind] = {
     "payment_not_found": ProblemKind(404, "No such payment"),
     "provider_unavailable": ProblemKind(503, "The payment provider does not answer now; try again"),
     "webhook_signature_invalid": ProblemKind(400, "The webhook's signature is not the provider's"),
+    "provider_refused": ProblemKind(502, "The payment provider refuses this for good"),
+    "payment_command_differs": ProblemKind(409, "This id was used for another payment or refund"),
     # ledger
     "account_not_found": ProblemKind(404, "No ledger account has this id"),
     "question_unanswerable": ProblemKind(422, "The books hold no answer to this question"),
     # settlement
     "settlement_batch_not_found": ProblemKind(404, "No such settlement batch"),
+    "statement_not_found": ProblemKind(404, "No such statement of yours, or it is not issued yet"),
+    "cut_off_not_possible": ProblemKind(409, "The cut-off is in the future, or before that of another run"),
+    "agreement_missing": ProblemKind(409, "An agreement must be made first"),
+    "transfer_refused": ProblemKind(409, "The ledger refuses this movement of money"),
+    "bank_file_invalid": ProblemKind(422, "A bank file cannot carry this name, number or amount"),
     # ticketing
     "ticket_not_found": ProblemKind(404, "No such ticket of yours, or it is not issued yet"),
     # partners

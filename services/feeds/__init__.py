@@ -1,0 +1,1 @@
+"""Feeds: fetching, checking, compiling and publishing networks."""
