@@ -78,7 +78,7 @@ def _serve(implementation: object, method: Method, authenticator: Authenticator)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         if (await authenticator.authenticate(token)).role is not Role.SERVICE:
             raise Problem("forbidden", detail="Internal endpoints serve the house's own services only.")
-        fields = orjson.loads(await request.read())
+        fields = _read_fields(await request.read())
         try:
             arguments = {
                 name: kind.validate_json(orjson.dumps(fields[name]))
@@ -95,6 +95,16 @@ def _serve(implementation: object, method: Method, authenticator: Authenticator)
         return web.Response(body=method.result.dump_json(result), content_type="application/json")
 
     return serve
+
+
+def _read_fields(raw: bytes) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Problem("malformed_request", detail=f"The body is not JSON: {error}.") from error
+    if not isinstance(fields, dict):
+        raise Problem("malformed_request", detail="The body is not an object of arguments.")
+    return fields
 
 
 def _coded(error: Exception) -> web.Response:
