@@ -6,6 +6,7 @@ import typer
 
 from services.cli.errors import CommandFailed
 from services.cli.keys import keys
+from services.cli.load import load
 from services.cli.up import up
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.command()(up)
+app.command()(load)
 app.add_typer(keys, name="keys")
 
 
