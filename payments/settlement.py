@@ -323,11 +323,18 @@ def list_batch_transfers(
 
 
 def build_outcome_transfer(
-    batch_id: UUID, *, operator_id: str, net_minor: int, outcome_account: AccountId, effective_at: datetime
+    batch_id: UUID,
+    *,
+    operator_id: str,
+    net_minor: int,
+    outcome_account: AccountId,
+    effective_at: datetime,
+    attempt: int,
 ) -> Transfer:
     """Move a payment out of clearing: to the bank's cash when it was made, back to payable when it failed.
 
-    A payment that came back is an adjustment, so that a later run takes it up again.
+    A payment that came back is an adjustment, so that a later run takes it up again. Both outcomes have the
+    same id, so that a payment can have only one.
     """
     failed = outcome_account == operator_payable(operator_id)
     stem = replace(_stem(batch_id, effective_at), reference=f"batch:{batch_id}")
@@ -336,7 +343,7 @@ def build_outcome_transfer(
         SETTLEMENT_CLEARING,
         outcome_account,
         net_minor,
-        f"{operator_id}/{'failed' if failed else 'paid'}",
+        f"{operator_id}/outcome/{attempt}",
     )
     return replace(moved, code=TransferCode.ADJUSTMENT if failed else TransferCode.PAYOUT)
 

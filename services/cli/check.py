@@ -89,7 +89,65 @@ LEDGER_CHECKS = {
 }
 """What must not be found: a sentence, and the query that finds what is wrong."""
 
-SETTLEMENT_CHECKS: dict[str, str] = {}
+SETTLEMENT_CHECKS = {
+    "net positions do not sum to zero": """
+        select batch_id::text from settlement.positions
+        group by batch_id having sum(gets_minor - owes_minor) <> 0""",
+    "a transfer is in two batches": """
+        select transfer_id::text from settlement.batch_entries group by 1 having count(*) > 1""",
+    "a batch's entry is not the ledger's transfer": """
+        select entry.transfer_id::text from settlement.batch_entries as entry
+        left join ledger.transfers as transfer using (transfer_id)
+        where transfer.transfer_id is null or transfer.refusal is not null
+           or (transfer.debit, transfer.credit, transfer.amount_minor, transfer.sequence)
+              <> (entry.debit, entry.credit, entry.amount_minor, entry.sequence)""",
+    "a statement is not the sum of its entries less the tax": """
+        with movements as (
+            select batch_id, credit as account_id, amount_minor from settlement.batch_entries
+            union all
+            select batch_id, debit, -amount_minor from settlement.batch_entries
+        ), sums as (
+            select batch_id, account_id, sum(amount_minor) as net_minor from movements group by 1, 2
+        )
+        select statements.batch_id || ' ' || operator_id from settlement.statements
+        left join sums on sums.batch_id = statements.batch_id
+            and account_id = 'operator:' || operator_id || ':payable'
+        where statements.net_minor <> coalesce(sums.net_minor, 0) - tax_minor""",
+    "a position is not what the statement says": """
+        select batch_id || ' ' || participant from settlement.positions
+        left join settlement.statements using (batch_id)
+        where participant = operator_id and gets_minor - owes_minor <> statements.net_minor""",
+    "a payment is not what the statement says": """
+        select batch_id || ' ' || operator_id
+        from settlement.statements
+        join settlement.batches using (batch_id)
+        left join settlement.payments using (batch_id, operator_id)
+        where state in ('netted', 'instructed', 'confirmed')
+          and statements.net_minor <> coalesce(payments.net_minor, 0)""",
+    "a payment was not moved to clearing in the ledger": """
+        with cleared as (
+            select reference, sum(amount_minor * (debit = account)::int)
+                            - sum(amount_minor * (credit = account)::int) as net_minor, account
+            from (select *, case when debit like 'operator:%' then debit else credit end as account
+                  from ledger.transfers where refusal is null and code = 'settlement') as moved
+            group by reference, account
+        )
+        select payments.batch_id || ' ' || payments.operator_id
+        from settlement.payments
+        join settlement.batches using (batch_id)
+        left join cleared on reference = 'batch:' || batch_id
+            and account = 'operator:' || operator_id || ':payable'
+        where state in ('instructed', 'confirmed')
+          and coalesce(cleared.net_minor, 0) <> payments.net_minor""",
+    "an entry below the watermark is in no batch": """
+        select transfer_id::text from settlement.watermarks
+        join ledger.transfers as transfer
+            on 'operator:' || operator_id || ':payable' in (transfer.debit, transfer.credit)
+        where transfer.refusal is null and kind in ('posted', 'post_pending')
+          and code not in ('settlement', 'tax') and sequence <= after_sequence
+          and not exists (select from settlement.batch_entries as entry
+                          where entry.transfer_id = transfer.transfer_id)""",
+}
 
 CHECKS = {Books.LEDGER: LEDGER_CHECKS, Books.SETTLEMENT: SETTLEMENT_CHECKS}
 

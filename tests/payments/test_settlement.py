@@ -40,7 +40,7 @@ from payments.settlement import (
     select_for_batch,
 )
 from payments.statements import build_statement, calculate_tax
-from payments.transfers import Entry, Transfer, TransferCode
+from payments.transfers import Entry, Transfer, TransferCode, TransferStatus
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 BANK = BankAccount(
@@ -289,15 +289,19 @@ def test_a_confirmed_payment_leaves_the_bank_and_a_failed_one_comes_back() -> No
         net_minor=paid["A"],
         outcome_account=operator_payable("A"),
         effective_at=NOW,
+        attempt=0,
     )
     made = build_outcome_transfer(
-        batch_id, operator_id="A", net_minor=paid["A"], outcome_account=BANK_CASH, effective_at=NOW
+        batch_id, operator_id="A", net_minor=paid["A"], outcome_account=BANK_CASH, effective_at=NOW, attempt=0
     )
     assert (failed.code, made.code) == (TransferCode.ADJUSTMENT, TransferCode.PAYOUT)
-    books.post(failed)
-    assert books.payable("A") == 945
+    other = Books("A")
+    other.post(failed)
+    assert other.payable("A") == 945
     books.post(made)
     assert books.ledger.get_balance(BANK_CASH, now=NOW).net_credit == cash_before + 945
+    # A payment has one outcome.
+    assert books.ledger.post([failed], now=NOW) == [TransferStatus.EXISTS_WITH_DIFFERENT_FIELDS]
 
 
 def test_what_a_run_takes() -> None:

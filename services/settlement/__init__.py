@@ -1,0 +1,1 @@
+"""The settlement service: agreements, runs, statements and bank files."""

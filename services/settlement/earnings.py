@@ -1,0 +1,115 @@
+"""Rides earn, refunds take back: what the service does about events.
+
+Each event is decided in a transaction of its own and kept, then posted with ids made from what was decided.
+Killed anywhere, the event comes again, finds the decision, and posts the same ids. A refusal by the ledger
+is raised, so that the event is delivered again and alarmed, never lost.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from maas.events import FareRefunded, RideRated
+from payments.errors import RefundExceedsShare
+from payments.ports import LedgerPort
+from payments.settlement import (
+    Earning,
+    Reversal,
+    build_earning,
+    build_reversal,
+    list_earning_transfers,
+    list_reversal_transfers,
+)
+from services.platform.bus import Envelope
+from services.platform.context import ServiceContext
+from services.settlement import store
+from services.settlement.posting import post_chain
+
+
+class Earnings:
+    """The subscriptions of the settlement service."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    async def on_ride_rated(self, _tx: Any, event: RideRated, _envelope: Envelope) -> None:
+        """Move each share from unearned fares to its operator, less the commission."""
+        assert sum(event.shares.values()) == event.amount_minor, "the shares of a fare sum to the fare"
+        earnings = await self._decide_earnings(event)
+        await post_chain(
+            self._context.ports.get(LedgerPort),
+            lambda attempt: list_earning_transfers(earnings, attempt=attempt),
+        )
+
+    async def on_fare_refunded(self, tx: Any, event: FareRefunded, envelope: Envelope) -> None:
+        """Take earned shares back with their commission; note refunds of what was never earned."""
+        if not event.was_earned:
+            await _note(tx, event, envelope.occurred_at)
+            return
+        reversals = await self._decide_reversals(event, envelope.occurred_at)
+        await post_chain(
+            self._context.ports.get(LedgerPort),
+            lambda attempt: list_reversal_transfers(reversals, attempt=attempt),
+        )
+
+    async def _decide_earnings(self, event: RideRated) -> list[Earning]:
+        async with self._context.database.transaction() as tx:
+            fresh = [
+                build_earning(
+                    order_id=event.order_id,
+                    component_index=event.component_index,
+                    operator_id=operator_id,
+                    share_minor=share,
+                    agreement=await store.find_agreement(tx, operator_id, at=event.ridden_at),
+                    earned_at=event.ridden_at,
+                )
+                for operator_id, share in sorted(event.shares.items())
+                if share
+            ]
+            if fresh:
+                await store.insert_earnings(tx, fresh)
+            return await store.list_earnings(tx, event.order_id, event.component_index)
+
+    async def _decide_reversals(self, event: FareRefunded, refunded_at: datetime) -> list[Reversal]:
+        async with self._context.database.transaction() as tx:
+            earnings = {
+                each.operator_id: each
+                for each in await store.list_earnings(tx, event.order_id, event.component_index, lock=True)
+            }
+            before = await store.list_reversals(tx, event.order_id, event.component_index)
+            mine = [each for each in before if each.refund_id == event.refund_id]
+            if mine:
+                return mine
+            reversals = []
+            for operator_id, share in sorted(event.shares.items()):
+                if not share:
+                    continue
+                if operator_id not in earnings:
+                    raise RefundExceedsShare(
+                        f"{operator_id} has earned nothing on component {event.component_index} of order "
+                        f"{event.order_id} yet; refund {event.refund_id} waits."
+                    )
+                reversal = build_reversal(
+                    earnings[operator_id],
+                    refund_id=event.refund_id,
+                    share_minor=share,
+                    reversed_before=[each for each in before if each.operator_id == operator_id],
+                    reversed_at=refunded_at,
+                )
+                await store.insert_reversal(tx, reversal)
+                reversals.append(reversal)
+            return reversals
+
+
+async def _note(tx: Any, event: FareRefunded, refunded_at: datetime) -> None:
+    for operator_id, share in sorted(event.shares.items()):
+        if share:
+            await tx.execute(
+                store.queries["insert_note"],
+                event.refund_id,
+                event.component_index,
+                operator_id,
+                event.order_id,
+                share,
+                event.reason,
+                refunded_at,
+            )
