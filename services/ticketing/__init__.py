@@ -1,0 +1,1 @@
+"""Tickets, keys, revocations, taps and rides: what was bought, shown, and ridden."""

@@ -1,0 +1,100 @@
+"""The issuer's keys: in one file that only its owner may read.
+
+Problem   A ticket may be bought long before it is used, and checking devices learn of a new key late. A key
+          that signs must therefore be published early and stay valid long.
+Idea      Keys live in `data_dir/keys/ticketing.json`, written whole to a new file and renamed, mode 0600. The
+          newest signs. A key counts for tickets whose validity begins within 400 days; when a ticket reaches
+          beyond, or on command, a new key is added and the old one runs out by itself.
+Not here  Publishing (routes.py) and signatures (maas/tickets).
+"""
+
+import json
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from maas.tickets.keys import KeyList, SigningKey, TicketKey, decode_key, encode_key
+
+KEY_LIFE = timedelta(days=400)
+# A ticket's validity begins with its service day, which may lie before the key.
+BEFORE_MAKING = timedelta(days=2)
+OWNER_ONLY = 0o600
+
+
+class KeyStore:
+    """The keys of one issuer. Its methods touch the disk: call them in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys: list[SigningKey] = []
+
+    def open(self, now: datetime) -> None:
+        """Read the keys; make the first one where there is none."""
+        if self._path.exists():
+            self._keys = [_read(entry) for entry in json.loads(self._path.read_text("utf-8"))["keys"]]
+        if not self._keys:
+            self.rotate(now)
+
+    def rotate(self, now: datetime) -> TicketKey:
+        """Add a key that signs from now on. Keys that have run out are dropped."""
+        number = max((key.public.key_id for key in self._keys), default=0) + 1
+        fresh = SigningKey.generate(key_id=number, valid_from=now - BEFORE_MAKING, valid_until=now + KEY_LIFE)
+        kept = [key for key in self._keys if key.public.valid_until + KEY_LIFE > now]
+        self._write([*kept, fresh])
+        self._keys = [*kept, fresh]
+        return fresh.public
+
+    def key_for(self, *, valid_from: datetime, now: datetime) -> SigningKey:
+        """The newest key that counts for a ticket whose validity begins then."""
+        for key in reversed(self._keys):
+            if key.public.valid_from <= valid_from < key.public.valid_until:
+                return key
+        self.rotate(max(now, valid_from))
+        return self._keys[-1]
+
+    @property
+    def newest_made_at(self) -> datetime:
+        """When the newest key was made."""
+        return self._keys[-1].public.valid_from + BEFORE_MAKING
+
+    @property
+    def published(self) -> KeyList:
+        """All public keys."""
+        return KeyList.of(*(key.public for key in self._keys))
+
+    def _write(self, keys: list[SigningKey]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = self._path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        text = json.dumps({"keys": [_entry(key) for key in keys]}, indent=1)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+
+
+def _entry(key: SigningKey) -> dict[str, Any]:
+    return {
+        "key_id": key.public.key_id,
+        "private_key": encode_key(key.private_key.private_bytes_raw()),
+        "valid_from": key.public.valid_from.isoformat(),
+        "valid_until": key.public.valid_until.isoformat(),
+    }
+
+
+def _read(entry: dict[str, Any]) -> SigningKey:
+    private_key = Ed25519PrivateKey.from_private_bytes(decode_key(entry["private_key"]))
+    return SigningKey(
+        private_key=private_key,
+        public=TicketKey(
+            key_id=entry["key_id"],
+            public_key=private_key.public_key().public_bytes_raw(),
+            valid_from=datetime.fromisoformat(entry["valid_from"]),
+            valid_until=datetime.fromisoformat(entry["valid_until"]),
+        ),
+    )

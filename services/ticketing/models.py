@@ -1,0 +1,180 @@
+"""What comes in and goes out of ticketing's endpoints."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from maas.prices import RiderCategory
+from maas.taps import TapKind
+from maas.tickets.verify import VerdictStatus
+from payments.money import Money
+
+SEQUENCE_MAX = 2**63 - 1
+TAPS_MAX = 100
+_EARLIEST, _LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Model(BaseModel):
+    """A document of this service: unknown fields are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_era(instant: datetime) -> datetime:
+    if not _EARLIEST <= instant <= _LATEST:
+        raise ValueError("must lie between 2020 and 2200")
+    return instant
+
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Instant = Annotated[AwareDatetime, AfterValidator(_check_era)]
+
+
+class TapIn(Model):
+    """One tap as the device saw it. `accepted_offline`: the device has let the rider through already."""
+
+    sequence: int = Field(ge=0, le=SEQUENCE_MAX)
+    tapped_at: Instant
+    kind: TapKind
+    operator_id: Identifier
+    stop_id: Identifier
+    payload: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    accepted_offline: bool = False
+
+
+class TapBatch(Model):
+    """Taps of one device, oldest first."""
+
+    device_id: Identifier
+    taps: list[TapIn] = Field(min_length=1, max_length=TAPS_MAX)
+
+
+class TapAnswer(Model):
+    """The verdict on a tap. `repeated`: it was stored before; `conflicting`: before with other content."""
+
+    sequence: int
+    tap_id: UUID
+    status: VerdictStatus
+    storage: Literal["new", "repeated", "conflicting"]
+    component_index: int | None
+    messages: dict[str, str]
+
+
+class TapAnswers(Model):
+    """One answer a tap, in the order sent."""
+
+    answers: list[TapAnswer]
+
+
+class FareView(Model):
+    """A fare on a ticket. `state`: unused, begun, used or revoked."""
+
+    component_index: int
+    operator_ids: list[str]
+    origin: str
+    destination: str
+    fare_class: str | None
+    amount: Money
+    state: Literal["unused", "begun", "used", "revoked"]
+
+
+class TicketView(Model):
+    """A ticket of yours. `payload` is what its QR code holds, `check_code` what is compared by voice."""
+
+    ticket_id: UUID
+    ticket_ref: str
+    order_id: UUID
+    rider: RiderCategory
+    rider_index: int
+    part: int
+    valid_from: datetime
+    valid_until: datetime
+    issued_at: datetime
+    payload: str
+    check_code: str
+    fares: list[FareView]
+
+
+class TicketList(Model):
+    """Tickets, newest order first."""
+
+    tickets: list[TicketView]
+
+
+class TicketQuery(Model):
+    """Which tickets: of one order, or all."""
+
+    order_id: UUID | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class KeyView(Model):
+    """A public key: 32 bytes as unpadded base64url, and for which beginnings of validity it counts."""
+
+    key_id: int
+    public_key: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+class KeyListView(Model):
+    """All keys whose tickets may be shown."""
+
+    keys: list[KeyView]
+
+
+class RevocationQuery(Model):
+    """Revocations after `since`, the `latest` of the answer before."""
+
+    since: int = Field(default=0, ge=0, le=SEQUENCE_MAX)
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class RevocationView(Model):
+    """A fare that counts no more."""
+
+    sequence: int
+    ticket_ref: str
+    component_index: int
+    revoked_at: datetime
+    reason: str
+
+
+class RevocationList(Model):
+    """Revocations in order. Ask again with `since=latest` until none comes."""
+
+    revocations: list[RevocationView]
+    latest: int
+
+
+class RideView(Model):
+    """A ride of yours. `rated_at` is None until its fare is earned."""
+
+    ride_id: UUID
+    ticket_id: UUID
+    order_id: UUID
+    component_index: int
+    rider: RiderCategory
+    operator_id: str
+    state: Literal["begun", "ended", "complete"]
+    origin: str
+    destination: str
+    began_at: datetime | None
+    ended_at: datetime | None
+    fare_class: str | None
+    amount: Money
+    rated_at: datetime | None
+
+
+class RideList(Model):
+    """Rides, latest first."""
+
+    rides: list[RideView]
+
+
+class RideQuery(Model):
+    """How many rides."""
+
+    limit: int = Field(default=50, ge=1, le=200)

@@ -1,0 +1,94 @@
+"""Rides earn fares: each fare once for ever.
+
+Problem   The taps of a ticket grow for hours; each new one may begin, complete or correct a ride. A fare must
+          be earned exactly once, also when the worker dies at any line.
+Idea      A ticket that has news carries `rate_at`. The worker claims one (SKIP LOCKED), makes its rides anew
+          from all its taps, notes each earned fare under its primary key (order, component), appends
+          RideRated for those that were new, and sets `rate_at` to when the next half-known ride is due: all
+          in one transaction.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from maas.events import RideRated
+from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
+from maas.tickets.ticket import decode_payload
+from services.platform.context import ServiceContext
+from services.ticketing.store import TicketingStore, ride_id_of
+
+IDLE_S = 1.0
+
+
+class Rating:
+    """The worker that turns taps into rides and rides into earnings."""
+
+    def __init__(self, context: ServiceContext, store: TicketingStore, *, zone: ZoneInfo) -> None:
+        self._context = context
+        self._store = store
+        self._zone = zone
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for tickets with news soon."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """For ever: rate all that is due, then wait for news."""
+        while True:
+            self._news.clear()
+            while await self.rate_one():
+                pass
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def rate_one(self) -> bool:
+        """Rate one ticket that is due; False when none is."""
+        now = self._context.clock.now()
+        async with self._context.database.transaction() as tx:
+            ticket = await self._store.claim_ticket_to_rate(tx, now)
+            if ticket is None:
+                return False
+            await self._rate(tx, ticket, now)
+        return True
+
+    async def _rate(self, tx: Any, ticket: Any, now: datetime) -> None:
+        entitlements = decode_payload(ticket["payload"])[0].entitlements
+        component_indices = [each.component_index for each in entitlements]
+        taps = await self._store.list_counted_taps(tx, ticket["ticket_ref"])
+        rides = pair_rides(taps, entitlements)
+        await self._store.keep_rides(tx, ticket, rides, component_indices)
+        for ride in rides:
+            if is_earned(ride, now=now, zone=self._zone):
+                await self._earn(tx, ticket, ride, component_indices[ride.entitlement_index], now)
+        waiting = [earned_at(ride, zone=self._zone) for ride in rides if ride.state is not RideState.COMPLETE]
+        due = min((instant for instant in waiting if instant > now), default=None)
+        await self._store.set_rate_at(tx, ticket["ticket_ref"], due)
+
+    async def _earn(self, tx: Any, ticket: Any, ride: Ride, component_index: int, now: datetime) -> None:
+        ride_id = ride_id_of(ticket["ticket_id"], ride)
+        order_id = ticket["order_id"]
+        if not await self._store.insert_rated_fare(tx, order_id, component_index, ride_id=ride_id, now=now):
+            return
+        fare = await self._store.get_fare(tx, order_id, component_index)
+        rated = RideRated(
+            ride_id=ride_id,
+            order_id=order_id,
+            component_index=component_index,
+            leg_indices=tuple(fare["leg_indices"]),
+            shares=fare["shares"],
+            amount_minor=fare["amount_minor"],
+            mode=fare["mode"],
+            operator_id=fare["operator_ids"][0],
+            origin_lat=fare["origin_lat"],
+            origin_lon=fare["origin_lon"],
+            destination_lat=fare["destination_lat"],
+            destination_lon=fare["destination_lon"],
+            ridden_at=(ride.began or ride.last_tap).tapped_at,
+        )
+        await self._context.outbox.append(tx, rated)

@@ -1,0 +1,44 @@
+"""Build the ticketing service."""
+
+import asyncio
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from maas.events import LegCancelled, OrderConfirmed
+from services.platform.context import ServiceContext
+from services.platform.outbox import Subscription
+from services.platform.service import Service
+from services.ticketing.handlers import TicketingHandlers
+from services.ticketing.issuing import Issuing
+from services.ticketing.keys import KeyStore
+from services.ticketing.rating import Rating
+from services.ticketing.routes import build_routes
+from services.ticketing.store import TicketingStore
+from services.ticketing.tapping import Tapping
+
+ZONE = ZoneInfo("Asia/Tokyo")
+
+
+def build(context: ServiceContext) -> Service:
+    """The service, not started."""
+    store = TicketingStore(context.database)
+    keys = KeyStore(context.data_dir / "keys" / "ticketing.json")
+    issuing = Issuing(context, store, keys, zone=ZONE)
+    rating = Rating(context, store, zone=ZONE)
+    tapping = Tapping(context, store, keys, rating)
+
+    async def open_keys() -> None:
+        await asyncio.to_thread(keys.open, context.clock.now())
+
+    return Service(
+        name="ticketing",
+        context=context,
+        migrations=Path(__file__).with_name("migrations"),
+        routes=build_routes(TicketingHandlers(context, store, keys, tapping)),
+        subscriptions=[
+            Subscription(OrderConfirmed, issuing.on_order_confirmed),
+            Subscription(LegCancelled, issuing.on_leg_cancelled),
+        ],
+        workers=[rating.run],
+        on_start=[open_keys],
+    )

@@ -1,0 +1,205 @@
+"""Ticketing's rows. Methods with `tx` take part in the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from maas.events import OrderConfirmed
+from maas.prices import FareComponent
+from maas.taps import Ride, Tap, TapKind
+from maas.tickets.issue import IssuedTicket
+from maas.tickets.verify import VerdictStatus
+from services.platform.database import Database, load_queries
+from services.ticketing.models import TapIn
+
+queries = load_queries(__file__)
+
+_TAPS = UUID("7b6f1f0e-8d0c-5b7e-9c36-7461702d6964")
+
+
+def tap_id_of(device_id: str, sequence: int) -> UUID:
+    """The id of a tap: the same for every repetition."""
+    return uuid5(_TAPS, f"{device_id}/{sequence}")
+
+
+class TicketingStore:
+    """All SQL of this service."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def insert_ticket(
+        self, tx: Any, issued: IssuedTicket, event: OrderConfirmed, now: datetime
+    ) -> bool:
+        """Keep a ticket; False when it is there already."""
+        ticket = issued.ticket
+        fresh = await tx.fetchval(
+            queries["insert_ticket"],
+            issued.ticket_id,
+            ticket.ticket_ref,
+            event.order_id,
+            issued.rider_index,
+            issued.part,
+            event.prices[issued.rider_index].rider.value,
+            event.traveller_id,
+            issued.payload,
+            [each.component_index for each in ticket.entitlements],
+            ticket.valid_from,
+            ticket.valid_until,
+            now,
+        )
+        return fresh is not None
+
+    async def insert_fare(
+        self, tx: Any, event: OrderConfirmed, component_index: int, component: FareComponent
+    ) -> None:
+        """Keep what a fare earns and for whom."""
+        legs = [event.journey.legs[index] for index in component.leg_indices]
+        origin, destination = legs[0].origin, legs[-1].destination
+        await tx.execute(
+            queries["insert_fare"],
+            event.order_id,
+            component_index,
+            list(component.leg_indices),
+            list(dict.fromkeys(leg.operator_id or "" for leg in legs)),
+            component.fare_class,
+            legs[0].mode.value,
+            component.amount.amount_minor,
+            component.shares,
+            *(origin.name, origin.lat, origin.lon),
+            *(destination.name, destination.lat, destination.lon),
+        )
+
+    async def revoke(
+        self, tx: Any, order_id: UUID, component_indices: Sequence[int], *, reason: str, now: datetime
+    ) -> None:
+        """Revoke fares of an order. Those revoked before stay as they were."""
+        await tx.execute(queries["lock_revocations"])
+        await tx.execute(queries["insert_revocations"], order_id, list(component_indices), now, reason)
+
+    async def renew_revocations(self, tx: Any, order_id: UUID) -> None:
+        """Tell of an order's revocations again: its tickets have only now been issued."""
+        await tx.execute(queries["lock_revocations"])
+        await tx.execute(queries["renew_revocations"], order_id)
+
+    async def list_revocations(self, since: int, limit: int) -> list[Any]:
+        """Revocations with a sequence above `since`, in order."""
+        return await self._database.fetch(queries["list_revocations"], since, limit)
+
+    async def list_tickets(self, traveller_id: str, order_id: UUID | None, limit: int) -> list[Any]:
+        """The traveller's tickets."""
+        return await self._database.fetch(queries["list_tickets"], traveller_id, order_id, limit)
+
+    async def find_ticket(self, ticket_id: UUID, traveller_id: str) -> Any:
+        """The traveller's own ticket, else None."""
+        return await self._database.fetchrow(queries["find_ticket"], ticket_id, traveller_id)
+
+    async def list_fares(self, order_ids: Iterable[UUID]) -> list[Any]:
+        """The fares of orders with what became of them."""
+        return await self._database.fetch(queries["list_fares_of_orders"], list(set(order_ids)))
+
+    async def lock_tickets(self, tx: Any, ticket_refs: Iterable[str]) -> set[str]:
+        """Lock those tickets that exist, in one order; returns them."""
+        rows = await tx.fetch(queries["lock_tickets"], sorted(set(ticket_refs)))
+        return {row["ticket_ref"] for row in rows}
+
+    async def list_revoked(self, tx: Any, ticket_refs: Iterable[str]) -> frozenset[tuple[str, int]]:
+        """The revoked fares of these tickets, as (ticket_ref, component_index)."""
+        rows = await tx.fetch(queries["list_revoked_of_tickets"], sorted(set(ticket_refs)))
+        return frozenset((row["ticket_ref"], row["component_index"]) for row in rows)
+
+    async def insert_tap(
+        self,
+        tx: Any,
+        device_id: str,
+        tap: TapIn,
+        *,
+        verdict: VerdictStatus,
+        ticket_ref: str | None,
+        is_counted: bool,
+        now: datetime,
+    ) -> bool:
+        """Keep a tap; False when this device has sent this sequence before."""
+        fresh = await tx.fetchval(
+            queries["insert_tap"],
+            tap_id_of(device_id, tap.sequence),
+            device_id,
+            tap.sequence,
+            tap.operator_id,
+            tap.stop_id,
+            tap.kind.value,
+            tap.tapped_at,
+            now,
+            tap.payload,
+            tap.accepted_offline,
+            verdict.value,
+            ticket_ref,
+            is_counted,
+        )
+        return fresh is not None
+
+    async def find_tap(self, tx: Any, device_id: str, sequence: int) -> Any:
+        """The tap that a device sent under a sequence, else None."""
+        return await tx.fetchrow(queries["find_tap"], device_id, sequence)
+
+    async def list_counted_taps(self, tx: Any, ticket_ref: str) -> list[Tap]:
+        """The taps that rides of a ticket are made of."""
+        rows = await tx.fetch(queries["list_counted_taps"], ticket_ref)
+        return [Tap(**{**row, "kind": TapKind(row["kind"])}) for row in rows]
+
+    async def ask_for_rating(self, tx: Any, ticket_refs: Iterable[str]) -> None:
+        """Let the rating look at these tickets."""
+        await tx.execute(queries["ask_for_rating"], sorted(set(ticket_refs)))
+
+    async def claim_ticket_to_rate(self, tx: Any, now: datetime) -> Any:
+        """One ticket whose taps are to be looked at, locked; None when there is none."""
+        return await tx.fetchrow(queries["claim_ticket_to_rate"], now)
+
+    async def set_rate_at(self, tx: Any, ticket_ref: str, rate_at: datetime | None) -> None:
+        """When to look at a ticket again; None: when a new tap comes."""
+        await tx.execute(queries["set_rate_at"], ticket_ref, rate_at)
+
+    async def keep_rides(
+        self, tx: Any, ticket: Any, rides: Sequence[Ride], component_indices: Sequence[int]
+    ) -> None:
+        """Make the ride rows of a ticket those that its taps make now."""
+        kept = [ride.entitlement_index for ride in rides]
+        await tx.execute(queries["drop_other_rides"], ticket["ticket_ref"], kept)
+        for ride in rides:
+            await tx.execute(
+                queries["upsert_ride"],
+                ticket["ticket_ref"],
+                ride.entitlement_index,
+                ride_id_of(ticket["ticket_id"], ride),
+                ticket["order_id"],
+                component_indices[ride.entitlement_index],
+                ride.last_tap.operator_id,
+                ride.state.value,
+                ride.began and ride.began.tapped_at,
+                ride.ended and ride.ended.tapped_at,
+                ride.began and ride.began.stop_id,
+                ride.ended and ride.ended.stop_id,
+            )
+
+    async def insert_rated_fare(
+        self, tx: Any, order_id: UUID, component_index: int, *, ride_id: UUID, now: datetime
+    ) -> bool:
+        """Note that a fare is earned; False when it was before, or was revoked."""
+        fresh = await tx.fetchval(queries["insert_rated_fare"], order_id, component_index, ride_id, now)
+        return fresh is not None
+
+    async def get_fare(self, tx: Any, order_id: UUID, component_index: int) -> Any:
+        """The fare as it was sold."""
+        row = await tx.fetchrow(queries["get_fare"], order_id, component_index)
+        assert row is not None, "a ticket's fares are kept with the ticket"
+        return row
+
+    async def list_rides(self, traveller_id: str, limit: int) -> list[Any]:
+        """The traveller's rides, latest first."""
+        return await self._database.fetch(queries["list_rides"], traveller_id, limit)
+
+
+def ride_id_of(ticket_id: UUID, ride: Ride) -> UUID:
+    """The id of a ride: an entitlement has one ride."""
+    return uuid5(ticket_id, f"ride/{ride.entitlement_index}")

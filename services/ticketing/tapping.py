@@ -1,0 +1,143 @@
+"""Taps come in: kept first, then answered; rides and earnings follow.
+
+Problem   A device must know at once, nothing may be lost, and everything may arrive twice, late or out of
+          order.
+Idea      A batch is judged and stored in one transaction, with the tickets locked, and answered after its
+          commit. (device, sequence) names a tap, so a repeated batch stores nothing and gets the same
+          verdicts. Rating is another transaction, made by the worker: killed between the two, it is done
+          after the restart, because `rate_at` was set with the tap.
+Rule      A tap of a genuine ticket in its validity counts, whatever its verdict: an offline acceptance of a
+          copied or cancelled ticket is recorded, makes no second ride, and earns nothing that was revoked.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from maas.events import TapRecorded
+from maas.taps import Tap, TapKind, pair_rides
+from maas.tickets.keys import Revocations
+from maas.tickets.messages import message_for
+from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, authenticate, verify
+from services.platform.auth import Principal
+from services.platform.context import ServiceContext
+from services.platform.problem import Problem
+from services.ticketing.keys import KeyStore
+from services.ticketing.models import TapAnswer, TapAnswers, TapBatch, TapIn
+from services.ticketing.rating import Rating
+from services.ticketing.store import TicketingStore, tap_id_of
+
+COUNTED = frozenset(
+    {
+        VerdictStatus.ACCEPTED,
+        VerdictStatus.ALREADY_USED,
+        VerdictStatus.REVOKED,
+        VerdictStatus.WRONG_PLACE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tapping:
+    """The use case behind POST /api/taps."""
+
+    context: ServiceContext
+    store: TicketingStore
+    keys: KeyStore
+    rating: Rating
+
+    async def record(self, principal: Principal, batch: TapBatch) -> TapAnswers:
+        """Judge and keep a batch. Taps of another operator than the device's are refused, all together."""
+        strangers = {tap.operator_id for tap in batch.taps} - {principal.operator_id}
+        if strangers:
+            detail = f"This device taps for {principal.operator_id}, not for {', '.join(sorted(strangers))}."
+            raise Problem("forbidden", detail=detail)
+        now = self.context.clock.now()
+        published = self.keys.published
+        genuine = [authenticate(tap.payload, keys=published).ticket for tap in batch.taps]
+        refs = {ticket.ticket_ref for ticket in genuine if ticket is not None}
+        async with self.context.database.transaction() as tx:
+            known = await self.store.lock_tickets(tx, refs)
+            revoked = Revocations(revoked=await self.store.list_revoked(tx, refs))
+            answers = [await self._record_one(tx, batch.device_id, tap, revoked, now) for tap in batch.taps]
+            await self.store.ask_for_rating(tx, known)
+        self.rating.wake()
+        return TapAnswers(answers=answers)
+
+    async def _record_one(
+        self, tx: Any, device_id: str, tap: TapIn, revoked: Revocations, now: datetime
+    ) -> TapAnswer:
+        before = await self.store.find_tap(tx, device_id, tap.sequence)
+        if before is None:
+            verdict = await self._judge(tx, device_id, tap, revoked, now)
+            ticket_ref = verdict.ticket.ticket_ref if verdict.ticket else None
+            is_counted = verdict.status in COUNTED
+            if await self.store.insert_tap(
+                tx,
+                device_id,
+                tap,
+                verdict=verdict.status,
+                ticket_ref=ticket_ref,
+                is_counted=is_counted,
+                now=now,
+            ):
+                await self.context.outbox.append(tx, _recorded(device_id, tap))
+                return _answer(device_id, tap, verdict.status, storage="new", verdict=verdict)
+            # Another connection of the same device was quicker.
+            before = await self.store.find_tap(tx, device_id, tap.sequence)
+        storage = "repeated" if _is_same(before, tap) else "conflicting"
+        return _answer(device_id, tap, VerdictStatus(before["verdict"]), storage=storage)
+
+    async def _judge(
+        self, tx: Any, device_id: str, tap: TapIn, revoked: Revocations, now: datetime
+    ) -> Verdict:
+        at = Checkpoint(operator_id=tap.operator_id, stop_id=tap.stop_id, is_exit=tap.kind is TapKind.EXIT)
+        # A device whose clock is ahead must not use tomorrow's ticket today.
+        judged_at = min(tap.tapped_at, now)
+        verdict = verify(tap.payload, keys=self.keys.published, now=judged_at, at=at, revocations=revoked)
+        if not verdict.is_accepted or verdict.ticket is None:
+            return verdict
+        taps = await self.store.list_counted_taps(tx, verdict.ticket.ticket_ref)
+        entitlements = verdict.ticket.entitlements
+        if pair_rides([*taps, _as_tap(device_id, tap)], entitlements) == pair_rides(taps, entitlements):
+            return Verdict(status=VerdictStatus.ALREADY_USED, ticket=verdict.ticket)
+        return verdict
+
+
+def _as_tap(device_id: str, tap: TapIn) -> Tap:
+    return Tap(
+        device_id=device_id,
+        sequence=tap.sequence,
+        tapped_at=tap.tapped_at,
+        kind=tap.kind,
+        operator_id=tap.operator_id,
+        stop_id=tap.stop_id,
+    )
+
+
+def _recorded(device_id: str, tap: TapIn) -> TapRecorded:
+    return TapRecorded(
+        tap_id=tap_id_of(device_id, tap.sequence),
+        device_id=device_id,
+        operator_id=tap.operator_id,
+        stop_id=tap.stop_id,
+        tapped_at=tap.tapped_at,
+    )
+
+
+def _is_same(row: Any, tap: TapIn) -> bool:
+    return all(row[name] == getattr(tap, name) for name in TapIn.model_fields)
+
+
+def _answer(
+    device_id: str, tap: TapIn, status: VerdictStatus, *, storage: Any, verdict: Verdict | None = None
+) -> TapAnswer:
+    entitlement = verdict.entitlement if verdict else None
+    return TapAnswer(
+        sequence=tap.sequence,
+        tap_id=tap_id_of(device_id, tap.sequence),
+        status=status,
+        storage=storage,
+        component_index=entitlement.component_index if entitlement else None,
+        messages=message_for(status),
+    )
