@@ -1,0 +1,89 @@
+"""The one door to PostgreSQL: a schema of its own, JSON as Python, hooks after commits, queries by name."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.platform.database import Database, load_queries
+from services.platform.errors import QueriesInvalid
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    found = Database(database_url, schema="mine", connections_max=3)
+    await found.open()
+    await found.execute("create schema mine")
+    await found.execute("create table note (body jsonb)")
+    yield found
+    await found.close()
+
+
+async def test_json_goes_in_and_comes_out_as_it_was(database: Database) -> None:
+    body = {"名": ["a", 1, 2**53, 0.5, None, True], "nested": {"x": []}}
+    await database.execute("insert into note values ($1)", body)
+    assert await database.fetchval("select body from note") == body
+
+
+async def test_tables_are_made_and_found_in_its_own_schema(database: Database) -> None:
+    where = await database.fetchval(
+        "select table_schema from information_schema.tables where table_name = 'note'"
+    )
+    assert where == "mine"
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await database.fetch("select * from theirs.note")
+
+
+async def test_hooks_run_after_commits_and_never_after_rollbacks(database: Database) -> None:
+    seen: list[int] = []
+    database.on_commit(seen.append)
+    async with database.transaction() as tx:
+        await tx.execute("insert into note values ('1')")
+        assert seen == []
+    assert len(seen) == 1
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("insert into note values ('2')")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    assert len(seen) == 1
+    assert await database.fetchval("select count(*) from note") == 1
+
+
+async def test_more_transactions_than_connections_wait_for_one_another(database: Database) -> None:
+    async def work(number: int) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("insert into note values ($1)", number)
+            await asyncio.sleep(0.005)
+
+    await asyncio.gather(*(work(number) for number in range(20)))
+    assert await database.fetchval("select count(*) from note") == 20
+
+
+def test_queries_are_found_by_name(tmp_path: Path) -> None:
+    (tmp_path / "queries.sql").write_text(
+        "-- About this file.\n\n-- name: one\n-- Why.\nselect 1\n\n-- name: two\nselect 2\n"
+    )
+    queries = load_queries(str(tmp_path / "store.py"))
+    assert queries["two"] == "select 2"
+    assert set(queries) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("select 1\n-- name: one\nselect 1\n", "before the first"),
+        ("-- name: one\nselect 1\n-- name: one\nselect 2\n", "stands twice"),
+    ],
+)
+def test_a_queries_file_that_lacks_or_repeats_a_name_is_refused(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    (tmp_path / "queries.sql").write_text(text)
+    with pytest.raises(QueriesInvalid, match=complaint):
+        load_queries(str(tmp_path / "store.py"))
