@@ -5,8 +5,10 @@ import sys
 import typer
 
 from services.cli.errors import CommandFailed
+from services.cli.check import check
 from services.cli.keys import keys
 from services.cli.load import load
+from services.cli.settle import settle
 from services.cli.up import up
 
 app = typer.Typer(
@@ -19,6 +21,8 @@ app = typer.Typer(
 
 app.command()(up)
 app.command()(load)
+app.command()(settle)
+app.command()(check)
 app.add_typer(keys, name="keys")
 
 

@@ -2,154 +2,33 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from maas.events import FareRefunded, RideRated, SettlementBatchClosed
+from maas.events import RideRated, SettlementBatchClosed
 from payments.accounts import (
     BANK_CASH,
-    CARD_CLEARING,
     COMMISSION,
     CONSUMPTION_TAX,
     SETTLEMENT_CLEARING,
     UNEARNED_FARES,
-    chart_account,
     operator_payable,
 )
 from payments.errors import RefundExceedsShare, TransferRefused
 from payments.money import split_exactly
 from payments.ports import LedgerPort
-from payments.transfers import Transfer, TransferCode
-from services.cli.check import Books, list_wrong
 from services.ledger.service import build as build_ledger
 from services.platform.auth import Role
-from services.platform.bus import Envelope
 from services.platform.clock import FixedClock
-from services.platform.outbox import event_adapter, receive
 from services.settlement.runs import Runs
 from services.settlement.service import build as build_settlement
-from tests.support.house import TestHouse, running_house
-
-START = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)  # a Wednesday
-NAMES = {"Toei": "東京都交通局", "Yurikamome": "ゆりかもめ", "3010401020097": "東海汽船"}
-
-
-class City:
-    """A ledger and a settlement service, with money to earn and a clock to move."""
-
-    def __init__(self, house: TestHouse, clock: FixedClock, url: str) -> None:
-        self.house, self.clock, self.url = house, clock, url
-        self.settlement = house.services["settlement"]
-        self.database = self.settlement.context.database
-        self.ledger: Any = house.services["ledger"].ports[LedgerPort]
-        self._subscriptions = {each.event.__name__: each for each in self.settlement.subscriptions}
-
-    async def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
-        asked = {"subject": "admin", "role": Role.ADMIN} | options
-        return await self.house.call(method, f"/api/settlement/{path}", body=body, **asked)
-
-    async def agree(self, operator_id: str, name: str, commission_bp: int = 500, **fields: Any) -> None:
-        body = {
-            "name": name,
-            "commission_bp": commission_bp,
-            "registration_number": "T1234567890123",
-            "bank_account": {
-                "bank_code": "0001",
-                "bank_name_kana": "ミズホ",
-                "branch_code": "001",
-                "branch_name_kana": "ホンテン",
-                "account_type": "ordinary",
-                "account_number": "1234567",
-                "holder_kana": "トウキヨウト",
-            },
-        } | fields
-        status, answer = await self.call("PUT", f"agreements/{operator_id}", body)
-        assert status == 200, answer
-
-    async def fund(self, amount: int) -> None:
-        await self.ledger.open_accounts(
-            accounts=[chart_account(each) for each in (CARD_CLEARING, UNEARNED_FARES)]
-        )
-        funding = Transfer(
-            transfer_id=uuid4(),
-            debit=CARD_CLEARING,
-            credit=UNEARNED_FARES,
-            amount_minor=amount,
-            code=TransferCode.PAYMENT,
-            reference="order:test",
-            effective_at=self.clock.now(),
-        )
-        assert (await self.ledger.post(transfers=[funding]))[0].is_done
-
-    async def deliver(self, event: Any, event_id: UUID | None = None) -> None:
-        name = type(event).__name__
-        envelope = Envelope(
-            event_id=event_id or uuid4(),
-            event_type=name,
-            payload=event_adapter(name).dump_python(event, mode="json"),
-            occurred_at=self.clock.now(),
-            source="test",
-        )
-        await receive(self.database, self._subscriptions, envelope)
-
-    async def run(self, **body: Any) -> Any:
-        self.clock.set(self.clock.now() + timedelta(seconds=1))
-        status, run = await self.call("POST", "runs", body)
-        assert status == 201, run
-        return run
-
-    async def credit(self, account_id: str) -> int:
-        return int((await self.ledger.get_balance(account_id=account_id)).net_credit)
-
-    async def check(self) -> None:
-        assert await list_wrong(self.url, list(Books)) == {}
-
-    def ride(self, shares: dict[str, int], *, order_id: UUID | None = None, index: int = 0) -> RideRated:
-        return RideRated(
-            ride_id=uuid4(),
-            order_id=order_id or uuid4(),
-            component_index=index,
-            leg_indices=(0,),
-            shares=shares,
-            amount_minor=sum(shares.values()),
-            mode="metro",
-            operator_id=next(iter(shares)),
-            origin_lat=35.7,
-            origin_lon=139.7,
-            destination_lat=35.6,
-            destination_lon=139.7,
-            ridden_at=self.clock.now(),
-        )
-
-    def refund(self, ride: RideRated, shares: dict[str, int], *, was_earned: bool = True) -> FareRefunded:
-        return FareRefunded(
-            refund_id=uuid4(),
-            order_id=ride.order_id,
-            component_index=ride.component_index,
-            amount_minor=sum(shares.values()),
-            shares=shares,
-            was_earned=was_earned,
-            reason="sailing_cancelled",
-        )
-
-
-@pytest.fixture
-async def city(database_url: str, tmp_path: Path) -> AsyncIterator[City]:
-    clock = FixedClock(START)
-    builds = {"ledger": build_ledger, "settlement": build_settlement}
-    async with running_house(database_url, builds, clock=clock, data_dir=tmp_path) as house:
-        city = City(house, clock, database_url)
-        await city.agree("platform", "つなぐ株式会社", 0, consignor_code="1234567890")
-        for operator_id, name in NAMES.items():
-            await city.agree(operator_id, name)
-        await city.fund(1_000_000)
-        yield city
+from tests.support.house import running_house
+from tests.support.settlement_city import NAMES, START, City
 
 
 async def test_a_ride_earns_its_operators_once(city: City) -> None:
