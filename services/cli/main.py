@@ -4,8 +4,8 @@ import sys
 
 import typer
 
-from services.cli.errors import CommandFailed
 from services.cli.check import check
+from services.cli.errors import CommandFailed
 from services.cli.keys import keys
 from services.cli.load import load
 from services.cli.settle import settle
