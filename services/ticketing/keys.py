@@ -10,6 +10,7 @@ Not here  Publishing (routes.py) and signatures (maas/tickets).
 
 import json
 import os
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class KeyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._keys: list[SigningKey] = []
+        # Two threads that rotate at once would each write a file without the other's key.
+        self._turn = threading.Lock()
 
     def open(self, now: datetime) -> None:
         """Read the keys; make the first one where there is none."""
@@ -40,6 +43,10 @@ class KeyStore:
 
     def rotate(self, now: datetime) -> TicketKey:
         """Add a key that signs from now on. Keys that have run out are dropped."""
+        with self._turn:
+            return self._rotate(now)
+
+    def _rotate(self, now: datetime) -> TicketKey:
         number = max((key.public.key_id for key in self._keys), default=0) + 1
         fresh = SigningKey.generate(key_id=number, valid_from=now - BEFORE_MAKING, valid_until=now + KEY_LIFE)
         kept = [key for key in self._keys if key.public.valid_until + KEY_LIFE > now]
@@ -49,11 +56,12 @@ class KeyStore:
 
     def key_for(self, *, valid_from: datetime, now: datetime) -> SigningKey:
         """The newest key that counts for a ticket whose validity begins then."""
-        for key in reversed(self._keys):
-            if key.public.valid_from <= valid_from < key.public.valid_until:
-                return key
-        self.rotate(max(now, valid_from))
-        return self._keys[-1]
+        with self._turn:
+            for key in reversed(self._keys):
+                if key.public.valid_from <= valid_from < key.public.valid_until:
+                    return key
+            self._rotate(max(now, valid_from))
+            return self._keys[-1]
 
     @property
     def newest_made_at(self) -> datetime:

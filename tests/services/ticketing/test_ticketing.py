@@ -482,3 +482,25 @@ async def test_a_malformed_tap_is_a_problem_not_a_fault(counter: Counter, change
         "POST", "/api/taps", role=Role.VALIDATOR, operator_id=TOKAI, body=body
     )
     assert status == 422, answer
+
+
+async def test_a_full_batch_is_answered_in_the_order_sent(counter: Counter) -> None:
+    payload = (await counter.tickets(await counter.confirm()))[0]["payload"]
+    sequences = [*range(99, 0, -1), 50]
+    taps = [{**tap_body(payload, *EVENING[4]), "sequence": number} for number in sequences]
+    counter.clock.set(tokyo_time(20, "21:45"))
+    body = {"device_id": "pier", "taps": taps}
+    answers = await asyncio.gather(
+        *(
+            counter.house.call("POST", "/api/taps", role=Role.VALIDATOR, operator_id=TOKAI, body=body)
+            for _ in range(3)
+        )
+    )
+    for status, answer in answers:
+        assert status == 200, answer
+        assert [each["sequence"] for each in answer["answers"]] == sequences
+        # The device's first tap boards; all others are the same person's ticket again.
+        accepted = [each["sequence"] for each in answer["answers"] if each["status"] == "accepted"]
+        assert accepted == [1]
+    new = [each for _, answer in answers for each in answer["answers"] if each["storage"] == "new"]
+    assert len(new) == 99
