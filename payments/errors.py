@@ -53,3 +53,15 @@ class ProviderUnavailable(PaymentsError):
     """The payment provider did not answer, or answered with a fault. The command is safe to repeat."""
 
     code = "provider_unavailable"
+
+
+class ProviderRefused(PaymentsError):
+    """The payment provider refuses this command for good; the message has its reason. Look at the payment."""
+
+    code = "provider_refused"
+
+
+class PaymentCommandDiffers(PaymentsError):
+    """This id was used for another payment or refund. Take a new id for a new command."""
+
+    code = "payment_command_differs"

@@ -10,13 +10,15 @@ Not here  Calls to the provider, the ledger and the database (services/payments)
 Invariant 0 <= refunded + being refunded <= captured <= amount; a final state is never left.
 Source    Stripe's PaymentIntent life cycle with manual capture, reduced to what changes money.
 
-  state            the provider says it is       next           the ledger
-  OPEN             waiting for the traveller     REQUIRES_ACTION
-  OPEN, REQ._ACT.  held                          AUTHORISED     hold
-  OPEN, REQ._ACT.  declined                      DECLINED
-  OPEN, REQ._ACT.  cancelled, or never made      VOIDED
-  AUTHORISED       taken                         CAPTURED       post the hold
-  AUTHORISED       cancelled                     VOIDED         void the hold
+  state        the provider says it is       next             the ledger
+  unheld       waiting for the traveller     REQUIRES_ACTION
+  unheld       declined                      DECLINED
+  unheld       held                          AUTHORISED       hold
+  unheld       cancelled, or never made      VOIDED
+  AUTHORISED   taken                         CAPTURED         post the hold
+  AUTHORISED   cancelled                     VOIDED           void the hold
+
+Unheld are OPEN, REQUIRES_ACTION and DECLINED. From the latter two another card may be tried (`reopen`).
 """
 
 from dataclasses import dataclass, replace
@@ -26,8 +28,8 @@ from uuid import UUID
 from payments.money import Money
 from payments.ports import Payment, PaymentState, RefundState
 
-FINAL = frozenset({PaymentState.CAPTURED, PaymentState.DECLINED, PaymentState.VOIDED})
-_UNHELD = frozenset({PaymentState.OPEN, PaymentState.REQUIRES_ACTION})
+FINAL = frozenset({PaymentState.CAPTURED, PaymentState.VOIDED})
+_UNHELD = frozenset({PaymentState.OPEN, PaymentState.REQUIRES_ACTION, PaymentState.DECLINED})
 
 
 class Wanted(StrEnum):
@@ -97,13 +99,24 @@ def open_payment(*, payment_id: UUID, order_id: UUID, traveller_id: str, amount:
     )
 
 
-def decide_authorise(state: PaymentState, wanted: Wanted) -> Verdict:
-    """DO, LOOK (ask the provider whether the traveller has acted), DONE_BEFORE or WRONG_STATE."""
+def reopen(payment: Payment) -> Payment:
+    """The payment with the last card's answer forgotten, because another card is tried."""
+    assert payment.state in _UNHELD, "another card is tried only while nothing is held"
+    return replace(payment, state=PaymentState.OPEN, decline_code=None, next_action_url=None)
+
+
+def decide_authorise(state: PaymentState, wanted: Wanted, *, same_method: bool) -> Verdict:
+    """DO, LOOK (ask the provider whether the traveller has acted), DONE_BEFORE or WRONG_STATE.
+
+    `same_method`: this card was tried last. A declined card is not tried twice; another one is.
+    """
     if state in (PaymentState.AUTHORISED, PaymentState.CAPTURED):
         return Verdict.DONE_BEFORE
     if state in FINAL or wanted is Wanted.VOIDED:
         return Verdict.WRONG_STATE
-    return Verdict.LOOK if state is PaymentState.REQUIRES_ACTION else Verdict.DO
+    if state is PaymentState.OPEN or not same_method:
+        return Verdict.DO
+    return Verdict.LOOK if state is PaymentState.REQUIRES_ACTION else Verdict.DONE_BEFORE
 
 
 def decide_capture(state: PaymentState, wanted: Wanted) -> Verdict:
@@ -116,10 +129,10 @@ def decide_capture(state: PaymentState, wanted: Wanted) -> Verdict:
 
 
 def decide_void(state: PaymentState) -> Verdict:
-    """DO, DONE_BEFORE (nothing is held) or WRONG_STATE (captured: refund it instead)."""
+    """DO, DONE_BEFORE or WRONG_STATE (captured: refund it instead)."""
     if state is PaymentState.CAPTURED:
         return Verdict.WRONG_STATE
-    return Verdict.DONE_BEFORE if state in FINAL else Verdict.DO
+    return Verdict.DONE_BEFORE if state is PaymentState.VOIDED else Verdict.DO
 
 
 def decide_refund(payment: Payment, *, amount: Money, being_refunded: Money) -> Verdict:
@@ -159,18 +172,17 @@ def follow(payment: Payment, report: ProviderReport, *, hold_begun: bool) -> tup
 def _follow_unheld(
     payment: Payment, report: ProviderReport, *, hold_begun: bool
 ) -> tuple[Payment, LedgerStep]:
-    plain = replace(payment, next_action_url=None)
+    plain = replace(payment, next_action_url=None, decline_code=None)
     held = report.state in (ProviderState.HELD, ProviderState.TAKEN)
     if held or (hold_begun and report.state is ProviderState.CANCELLED):
         return replace(plain, state=PaymentState.AUTHORISED), LedgerStep.HOLD
     match report.state:
         case ProviderState.REQUIRES_ACTION:
-            url = report.next_action_url
-            state = PaymentState.REQUIRES_ACTION
-            return replace(payment, state=state, next_action_url=url), LedgerStep.NONE
+            url, state = report.next_action_url, PaymentState.REQUIRES_ACTION
+            return replace(plain, state=state, next_action_url=url), LedgerStep.NONE
         case ProviderState.DECLINED:
-            code = report.decline_code or "declined"
-            return replace(plain, state=PaymentState.DECLINED, decline_code=code), LedgerStep.NONE
+            code, state = report.decline_code or "declined", PaymentState.DECLINED
+            return replace(plain, state=state, decline_code=code), LedgerStep.NONE
         case ProviderState.CANCELLED | ProviderState.UNKNOWN_THERE:
             return replace(plain, state=PaymentState.VOIDED), LedgerStep.NONE
         case _:

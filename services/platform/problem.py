@@ -83,6 +83,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "ticket_not_found": ProblemKind(404, "No such ticket of yours, or it is not issued yet"),
     # partners
     "sailing_not_found": ProblemKind(404, "No such sailing"),
+    "manifest_unreadable": ProblemKind(503, "The passengers' names cannot be read with this house's key"),
     # dispatch
     "booking_not_found": ProblemKind(404, "No such booking of yours"),
     "zone_not_found": ProblemKind(404, "No on-demand zone has this id"),

@@ -27,6 +27,7 @@ from payments.payment import (
     open_payment,
     refund_paid,
     refund_returned,
+    reopen,
 )
 from payments.ports import Payment, PaymentState, RefundState
 
@@ -67,7 +68,10 @@ def test_an_opened_payment_has_moved_nothing() -> None:
         (S.AUTHORISED, P.CANCELLED, True, S.VOIDED, LedgerStep.VOID),
         (S.CAPTURED, P.CANCELLED, True, S.CAPTURED, LedgerStep.NONE),
         (S.VOIDED, P.TAKEN, True, S.VOIDED, LedgerStep.NONE),
-        (S.DECLINED, P.HELD, False, S.DECLINED, LedgerStep.NONE),
+        (S.DECLINED, P.UNCONFIRMED, False, S.DECLINED, LedgerStep.NONE),
+        (S.DECLINED, P.CANCELLED, False, S.VOIDED, LedgerStep.NONE),
+        # A hold that was thought declined is never forgotten.
+        (S.DECLINED, P.HELD, False, S.AUTHORISED, LedgerStep.HOLD),
     ],
 )
 def test_each_step(
@@ -92,25 +96,54 @@ def test_a_decline_tells_its_code_and_an_action_its_address() -> None:
     assert waiting.next_action_url == "http://bank"
     held, _ = follow(waiting, ProviderReport(state=P.HELD), hold_begun=False)
     assert held.next_action_url is None
+    assert reopen(declined) == reopen(waiting) == a_payment()
 
 
 @pytest.mark.parametrize(
-    ("state", "wanted", "authorise", "capture", "void"),
+    ("state", "wanted", "same_card", "other_card", "capture", "void"),
     [
-        (S.OPEN, Wanted.NOTHING, Verdict.DO, Verdict.WRONG_STATE, Verdict.DO),
-        (S.OPEN, Wanted.VOIDED, Verdict.WRONG_STATE, Verdict.WRONG_STATE, Verdict.DO),
-        (S.REQUIRES_ACTION, Wanted.AUTHORISED, Verdict.LOOK, Verdict.WRONG_STATE, Verdict.DO),
-        (S.AUTHORISED, Wanted.AUTHORISED, Verdict.DONE_BEFORE, Verdict.DO, Verdict.DO),
-        (S.AUTHORISED, Wanted.VOIDED, Verdict.DONE_BEFORE, Verdict.WRONG_STATE, Verdict.DO),
-        (S.CAPTURED, Wanted.CAPTURED, Verdict.DONE_BEFORE, Verdict.DONE_BEFORE, Verdict.WRONG_STATE),
-        (S.DECLINED, Wanted.AUTHORISED, Verdict.WRONG_STATE, Verdict.WRONG_STATE, Verdict.DONE_BEFORE),
-        (S.VOIDED, Wanted.VOIDED, Verdict.WRONG_STATE, Verdict.WRONG_STATE, Verdict.DONE_BEFORE),
+        (S.OPEN, Wanted.NOTHING, Verdict.DO, Verdict.DO, Verdict.WRONG_STATE, Verdict.DO),
+        (S.OPEN, Wanted.VOIDED, Verdict.WRONG_STATE, Verdict.WRONG_STATE, Verdict.WRONG_STATE, Verdict.DO),
+        (S.REQUIRES_ACTION, Wanted.AUTHORISED, Verdict.LOOK, Verdict.DO, Verdict.WRONG_STATE, Verdict.DO),
+        (S.DECLINED, Wanted.AUTHORISED, Verdict.DONE_BEFORE, Verdict.DO, Verdict.WRONG_STATE, Verdict.DO),
+        (S.AUTHORISED, Wanted.AUTHORISED, Verdict.DONE_BEFORE, Verdict.DONE_BEFORE, Verdict.DO, Verdict.DO),
+        (
+            S.AUTHORISED,
+            Wanted.VOIDED,
+            Verdict.DONE_BEFORE,
+            Verdict.DONE_BEFORE,
+            Verdict.WRONG_STATE,
+            Verdict.DO,
+        ),
+        (
+            S.CAPTURED,
+            Wanted.CAPTURED,
+            Verdict.DONE_BEFORE,
+            Verdict.DONE_BEFORE,
+            Verdict.DONE_BEFORE,
+            Verdict.WRONG_STATE,
+        ),
+        (
+            S.VOIDED,
+            Wanted.VOIDED,
+            Verdict.WRONG_STATE,
+            Verdict.WRONG_STATE,
+            Verdict.WRONG_STATE,
+            Verdict.DONE_BEFORE,
+        ),
     ],
 )
 def test_what_a_command_means(
-    state: PaymentState, wanted: Wanted, authorise: Verdict, capture: Verdict, void: Verdict
+    *,
+    state: PaymentState,
+    wanted: Wanted,
+    same_card: Verdict,
+    other_card: Verdict,
+    capture: Verdict,
+    void: Verdict,
 ) -> None:
-    assert decide_authorise(state, wanted) is authorise
+    assert decide_authorise(state, wanted, same_method=True) is same_card
+    assert decide_authorise(state, wanted, same_method=False) is other_card
     assert decide_capture(state, wanted) is capture
     assert decide_void(state) is void
 
@@ -154,6 +187,7 @@ class PaymentsLife(RuleBasedStateMachine):
             P.UNCONFIRMED: {P.REQUIRES_ACTION, P.PROCESSING, P.DECLINED, P.HELD, P.CANCELLED},
             P.REQUIRES_ACTION: {P.DECLINED, P.HELD, P.CANCELLED},
             P.PROCESSING: {P.DECLINED, P.HELD},
+            P.DECLINED: {P.REQUIRES_ACTION, P.PROCESSING, P.HELD, P.CANCELLED},
             P.HELD: {P.TAKEN, P.CANCELLED},
         }
         if to in ways.get(self.there, set()):
@@ -219,7 +253,9 @@ class PaymentsLife(RuleBasedStateMachine):
             assert hold in ("none", "voided")
         if self.there is P.HELD:
             assert (payment.state, hold) == (S.AUTHORISED, "held")
-        if self.there in (P.TAKEN, P.CANCELLED, P.DECLINED):
+        if self.there is P.DECLINED:
+            assert (payment.state, hold) == (S.DECLINED, "none")
+        if self.there in (P.TAKEN, P.CANCELLED):
             assert payment.state in FINAL
             assert is_settled(payment.state, Wanted.CAPTURED)
 

@@ -67,13 +67,16 @@ class Delivery:
 
 
 class Book:
-    """The stand-in's memory. Used by one event loop; nothing awaits inside a transaction."""
+    """The stand-in's memory. Used by one event loop; nothing awaits inside a transaction.
 
-    def __init__(self, path: Path) -> None:
+    Not `durable`: for tests that only kill their own process, which does not lose what the system was given.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")
+        self._db.execute(f"pragma synchronous = {'full' if durable else 'off'}")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from services.payments.stand_in.book import Book
 from services.payments.stand_in.desk import WebhookWishes
 from services.payments.stand_in.errors import ApiError, JsonObject
 from services.payments.stand_in.faults import Fault, FaultKind
-from services.payments.stand_in.server import STAND_IN, StandIn, add_api
+from services.payments.stand_in.server import STAND_IN, StandIn, add_api, answer_late_ones
 from services.payments.stand_in.webhooks import Deliverer
 from services.platform.clock import Clock
 
@@ -75,6 +75,7 @@ def build_app(*, book: Book, clock: Clock, base_url: str, api_key: str | None = 
     app.router.add_post("/bank/{intent_id}", _bank_answer)
     app.router.add_post("/_control/faults", _add_fault)
     app.router.add_delete("/_control/faults", _clear_faults)
+    app.router.add_post("/_control/late", _let_late_effects_come)
     app.router.add_post("/_control/webhooks", _wish_webhooks)
     app.router.add_post("/_control/expire/{intent_id}", _expire)
     app.router.add_post("/_control/refunds/{refund_id}", _conclude_refund)
@@ -138,6 +139,10 @@ async def _add_fault(request: web.Request) -> web.Response:
 async def _clear_faults(request: web.Request) -> web.Response:
     request.app[STAND_IN].faults.clear()
     return web.json_response({"faults": 0})
+
+
+async def _let_late_effects_come(request: web.Request) -> web.Response:
+    return web.json_response({"came": answer_late_ones(request.app[STAND_IN])})
 
 
 async def _wish_webhooks(request: web.Request) -> web.Response:

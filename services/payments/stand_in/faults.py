@@ -26,6 +26,7 @@ class FaultKind(StrEnum):
     TIMEOUT_LATE = "timeout_late"
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
+    DROP_LATE = "drop_late"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def create(desk: Desk, params: Params) -> JsonObject:
     """POST /v1/payment_intents."""
     amount, currency = _amount(params)
     capture_method = params.find_text("capture_method", one_of=_CAPTURE_METHODS) or "automatic_async"
-    types = params.get_list("payment_method_types") or ["card"]
+    types = params.get_list("allowed_payment_method_types") or ["card"]
     method_id = params.find_text("payment_method")
     confirm_now = params.get_flag("confirm")
     return_url = params.find_text("return_url")
@@ -50,6 +50,7 @@ def create(desk: Desk, params: Params) -> JsonObject:
         "metadata": params.get_map("metadata"),
         "next_action": None,
         "payment_method": None,
+        "allowed_payment_method_types": types,
         "payment_method_types": types,
         "receipt_email": params.find_text("receipt_email"),
         "statement_descriptor": params.find_text("statement_descriptor"),

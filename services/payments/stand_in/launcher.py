@@ -27,6 +27,7 @@ from services.payments.stand_in.__main__ import API_KEY_VARIABLE, WEBHOOK_SECRET
 
 START_S_MAX = 20.0
 STOP_S_MAX = 5.0
+PORT_S_MAX = 1.0
 WEBHOOK_URL = "http://127.0.0.1:8080/api/payments/webhooks/stripe"
 
 
@@ -89,20 +90,33 @@ def _end(process: psutil.Process | None) -> None:
 
 
 def _choose_port(folder: Path) -> int:
-    """The port of the last start if it is free, else a free one; remembered."""
+    """The port of the last start, if it is or soon becomes free, else a free one; remembered."""
     place = folder / "port"
     remembered = place.read_text().strip() if place.exists() else ""
-    for wanted in ([int(remembered)] if remembered.isdecimal() else []) + [0]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            _write(place, str(port))
-            return port
-    raise ProviderUnavailable("No free TCP port on 127.0.0.1 for the payment provider's stand-in.")
+    if remembered.isdecimal():
+        # A process that was killed a moment ago may hold its port a moment longer.
+        give_up_at = time.monotonic() + PORT_S_MAX
+        while time.monotonic() < give_up_at:
+            if _find_free(int(remembered)) is not None:
+                return int(remembered)
+            time.sleep(0.05)
+    port = _find_free(0)
+    if port is None:
+        raise ProviderUnavailable("No free TCP port on 127.0.0.1 for the payment provider's stand-in.")
+    _write(place, str(port))
+    return port
+
+
+def _find_free(port: int) -> int | None:
+    """The port if nobody listens on it (0: any free one), else None."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        found: int = probe.getsockname()[1]
+        return found
 
 
 def _keys(folder: Path) -> dict[str, str]:

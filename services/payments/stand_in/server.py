@@ -72,6 +72,7 @@ class StandIn:
     faults: Faults = field(default_factory=Faults)
     wishes: WebhookWishes = field(default_factory=WebhookWishes)
     in_flight: set[str] = field(default_factory=set)
+    late: list[tuple["ApiRequest", Operation]] = field(default_factory=list)
 
     def desk(self, *, key: str | None = None) -> Desk:
         """The surroundings of a request made now."""
@@ -244,13 +245,31 @@ async def _answer_with_fault(
             reply = answer(stand_in, api_request, operation)
         case FaultKind.TIMEOUT_LATE:
             reply = await _answer_late(stand_in, api_request, operation, fault.delay_s)
+        case FaultKind.DROP_LATE:
+            reply = _keep_for_later(stand_in, api_request, operation)
         case _:
             assert_never(fault.kind)
     if fault.kind in (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER):
         await asyncio.sleep(fault.delay_s)
-    if fault.kind in (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER) and request.transport is not None:
+    if fault.kind.value.startswith("drop") and request.transport is not None:
         request.transport.abort()
     return _response(reply)
+
+
+def _keep_for_later(stand_in: StandIn, request: ApiRequest, operation: Operation) -> ApiReply:
+    if request.method == "POST" and request.key not in stand_in.in_flight:
+        stand_in.in_flight.add(request.key or "")
+        stand_in.late.append((request, operation))
+    return ApiReply.of(_in_use())
+
+
+def answer_late_ones(stand_in: StandIn) -> int:
+    """Let the effects come of the calls whose connections were dropped; returns how many."""
+    late, stand_in.late = stand_in.late, []
+    for request, operation in late:
+        stand_in.in_flight.discard(request.key or "")
+        answer(stand_in, request, operation)
+    return len(late)
 
 
 def _too_many() -> ApiError:

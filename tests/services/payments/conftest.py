@@ -35,7 +35,7 @@ class RunningStandIn:
 
 
 async def start_stand_in(path: Path) -> RunningStandIn:
-    app = build_app(book=Book(path), clock=SystemClock(), base_url="", api_key=API_KEY)
+    app = build_app(book=Book(path, durable=False), clock=SystemClock(), base_url="", api_key=API_KEY)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

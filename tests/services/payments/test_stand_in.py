@@ -22,7 +22,7 @@ async def hold(
             "currency": "jpy",
             "capture_method": "manual",
             "payment_method": method,
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
             "metadata": {"payment_id": "p-1"},
             **more,
@@ -249,6 +249,21 @@ async def test_a_late_effect_comes_after_the_caller_has_gone(stand_in: RunningSt
     there = (await intents.list_async()).data
     again = await intents.create_async(params=create, options={"idempotency_key": "late"})
     assert [each.id for each in there] == [again.id]
+
+
+async def test_a_dropped_call_may_have_its_effect_when_told(stand_in: RunningStandIn) -> None:
+    intents = stand_in.client.v1.payment_intents
+    create: Any = {"amount": 500, "currency": "jpy"}
+    await stand_in.control("faults", kind="drop_late")
+    with pytest.raises(stripe.APIConnectionError):
+        await intents.create_async(params=create, options={"idempotency_key": "late"})
+    with pytest.raises(stripe.StripeError) as in_use:
+        await intents.create_async(params=create, options={"idempotency_key": "late"})
+    assert in_use.value.http_status == 409
+    assert (await intents.list_async()).data == []
+    assert (await stand_in.control("late")) == {"came": 1}
+    again = await intents.create_async(params=create, options={"idempotency_key": "late"})
+    assert [each.id for each in (await intents.list_async()).data] == [again.id]
 
 
 async def test_an_error_after_the_effect_is_replayed_as_an_error(stand_in: RunningStandIn) -> None:
