@@ -16,7 +16,6 @@ Source    Cordeau and Laporte 2003 for the constraints; difference constraints a
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
 from uuid import UUID
 
 from maas.on_demand.places import Point, TravelTime
@@ -82,14 +81,6 @@ def count_locked(schedule: Schedule, *, travel_time: TravelTime, now_s: int) -> 
             locked = index + 1
         place = visit.place
     return locked
-
-
-def measure_drive_s(vehicle: Vehicle, visits: Sequence[Visit], *, travel_time: TravelTime) -> int:
-    """Driving seconds from the depot over all visits back to the depot; none where there is no visit."""
-    if not visits:
-        return 0
-    places = [vehicle.depot, *(visit.place for visit in visits), vehicle.depot]
-    return sum(travel_time(a, b) for a, b in pairwise(places))
 
 
 def is_within_seats(vehicle: Vehicle, visits: Sequence[Visit]) -> bool:
