@@ -32,7 +32,7 @@ from services.settlement.views import (
 )
 
 _RUNS_SHOWN = 100
-_MEDIA_TYPES = {"zengin": "application/octet-stream", "pain001": "application/xml"}
+_FILE_MEDIA_TYPE = "application/octet-stream"
 
 # Path types are pydantic types as well as classes.
 _OPERATOR: Any = OperatorId
@@ -113,9 +113,7 @@ class Endpoints:
         if content is None:
             raise Problem("not_found", detail=f"The run is {batch.state} and has nothing for the bank.")
         disposition = f'attachment; filename="{batch.batch_id}.{"txt" if name == "zengin" else "xml"}"'
-        return Reply(
-            body=content, media_type=_MEDIA_TYPES[name], headers={"Content-Disposition": disposition}
-        )
+        return Reply(body=content, media_type=_FILE_MEDIA_TYPE, headers={"Content-Disposition": disposition})
 
     async def confirm(self, call: Call) -> RunView:
         """What the bank did."""
@@ -231,7 +229,7 @@ def _run_routes(endpoints: Endpoints) -> list[Route]:
             tag="settlement",
             path_types={**batch, "format": _FORMAT},
             problems=("settlement_batch_not_found", "not_found"),
-            media_type="application/octet-stream",
+            media_type=_FILE_MEDIA_TYPE,
         ),
         Route(
             method="POST",

@@ -15,7 +15,7 @@ from payments.statements import Statement
 from services.settlement.store import Batch, BatchPayment
 
 OperatorId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\s\x00-\x1f\x7f]+$")]
-Name = Annotated[str, Field(min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f\ufffe\uffff]+$")]
 Kana = Annotated[str, Field(min_length=1, max_length=60)]
 Instant = Annotated[
     AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))
@@ -33,7 +33,7 @@ class MoneyView(Strict):
     """An amount."""
 
     amount_minor: int
-    currency: str = JPY
+    currency: str
 
 
 class BankAccountBody(Strict):
@@ -238,6 +238,10 @@ def view_run(
     )
 
 
+def _yen(amount_minor: int) -> MoneyView:
+    return MoneyView(amount_minor=amount_minor, currency=JPY)
+
+
 def _summary_fields(batch: Batch) -> dict[str, object]:
     return {
         "batch_id": batch.batch_id,
@@ -246,8 +250,8 @@ def _summary_fields(batch: Batch) -> dict[str, object]:
         "pay_on": batch.pay_on,
         "opened_at": batch.opened_at,
         "locked_at": batch.locked_at,
-        "gross": None if batch.gross_minor is None else MoneyView(amount_minor=batch.gross_minor),
-        "net": None if batch.net_minor is None else MoneyView(amount_minor=batch.net_minor),
+        "gross": None if batch.gross_minor is None else _yen(batch.gross_minor),
+        "net": None if batch.net_minor is None else _yen(batch.net_minor),
         "efficiency_bp": batch.efficiency_bp,
     }
 
@@ -256,12 +260,12 @@ def _view_statement(statement: Statement) -> StatementSummary:
     return StatementSummary(
         operator_id=statement.operator_id,
         operator_name=statement.operator_name,
-        earned=MoneyView(amount_minor=statement.earned_minor),
-        given_back=MoneyView(amount_minor=statement.given_back_minor),
-        commission=MoneyView(amount_minor=statement.commission_minor),
-        commission_tax=MoneyView(amount_minor=statement.commission_tax_minor),
-        adjustments=MoneyView(amount_minor=statement.adjustments_minor),
-        net=MoneyView(amount_minor=statement.net_minor),
+        earned=_yen(statement.earned_minor),
+        given_back=_yen(statement.given_back_minor),
+        commission=_yen(statement.commission_minor),
+        commission_tax=_yen(statement.commission_tax_minor),
+        adjustments=_yen(statement.adjustments_minor),
+        net=_yen(statement.net_minor),
         line_count=len(statement.lines),
         note_count=len(statement.notes),
     )
@@ -270,9 +274,9 @@ def _view_statement(statement: Statement) -> StatementSummary:
 def _view_position(position: NetPosition) -> PositionView:
     return PositionView(
         participant=position.participant,
-        gets=MoneyView(amount_minor=position.gets_minor),
-        owes=MoneyView(amount_minor=position.owes_minor),
-        net=MoneyView(amount_minor=position.net_minor),
+        gets=_yen(position.gets_minor),
+        owes=_yen(position.owes_minor),
+        net=_yen(position.net_minor),
     )
 
 
@@ -282,6 +286,6 @@ def _view_payment(payment: BatchPayment) -> PaymentView:
         payment_id=payment.payment_id,
         payer=PLATFORM if to_operator else payment.operator_id,
         payee=payment.operator_id if to_operator else PLATFORM,
-        amount=MoneyView(amount_minor=abs(payment.net_minor)),
+        amount=_yen(abs(payment.net_minor)),
         outcome=payment.outcome.value,
     )
