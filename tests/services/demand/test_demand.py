@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from maas.events import Event, JourneysPlanned, NothingFound
+from maas.events import Event, JourneysPlanned, NothingFound, OrderConfirmed, RideRated
 from services.demand.handlers import Demand
 from services.demand.service import build
 from services.platform.auth import Role
@@ -21,6 +21,7 @@ from services.platform.bus import Envelope
 from services.platform.clock import FixedClock
 from services.platform.outbox import event_adapter, receive
 from tests.support.house import TestHouse, running_house
+from tests.support.journeys import island_journey, island_price
 
 EVENING = datetime(2026, 5, 20, 10, 0, tzinfo=UTC)  # Wednesday 19:00 in Tokyo
 TODAY = date(2026, 5, 20)
@@ -111,6 +112,31 @@ async def test_events_that_come_through_the_outbox_are_counted(city: City) -> No
             break
         await asyncio.sleep(0.02)
     assert await city.count_rows("tally") == 20  # both ends of ten searches
+
+
+async def test_orders_and_rides_are_counted_by_mode_and_keep_no_name(city: City) -> None:
+    journey = island_journey()
+    city.clock.set(journey.departs_at)
+    order = OrderConfirmed(
+        order_id=uuid4(), traveller_id="alice", journey=journey, prices=(island_price(),), passengers=("山田",)
+    )  # fmt: skip
+    ride = RideRated(
+        ride_id=uuid4(), order_id=order.order_id, component_index=1, leg_indices=(2,), shares={"Tokai": 8220},
+        amount_minor=8220, mode="ferry", operator_id="Tokai", origin_lat=PIERS[0], origin_lon=PIERS[1],
+        destination_lat=34.79, destination_lon=139.39, ridden_at=journey.legs[2].departs_at,
+    )  # fmt: skip
+    await city.happen([order, ride])
+    rows = await city.context.database.fetch("select * from tally order by metric, mesh_end")
+    assert [
+        (row["metric"], row["mesh_end"], row["mesh"][:8], row["hour"], row["category"]) for row in rows
+    ] == [
+        ("orders", "destination", "51395228", 20, "ferry"),
+        ("orders", "origin", "53394525", 20, "ferry"),
+        ("rides", "destination", "51395241", 22, "ferry"),
+        ("rides", "origin", "53393580", 22, "ferry"),
+    ]
+    assert "alice" not in str(rows)
+    assert "山田" not in str(rows)
 
 
 async def test_an_event_delivered_five_times_counts_once(city: City) -> None:
