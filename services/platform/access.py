@@ -39,6 +39,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listNetworkNotices": ADMIN | ANALYST,
     "listFeeds": PUBLIC,
     # planner
+    "plan": PUBLIC,
+    "geocode": PUBLIC,
+    "getJourney": PUBLIC,
     # sales
     "createOffer": TRAVELLER,
     "getOffer": TRAVELLER,

@@ -138,10 +138,11 @@ class Footpath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BerthCount:
-    """Places of one class that one sailing of a trip has."""
+    """Places of one class that one sailing of a trip has. `aliases` are other names buyers use for it."""
 
     trip_id: str
     fare_class: str
+    aliases: tuple[str, ...]
     place_count: int
 
 
