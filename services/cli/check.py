@@ -202,7 +202,7 @@ async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
         if rows:
             found[sentence] = [str(row[0]) for row in rows]
         else:
-            console.print(f"[green]sound[/green]  {books}: never found that {sentence}")
+            console.print(f"[green]sound[/green]  {books}: no case where {sentence}")
     return found
 
 
