@@ -10,6 +10,7 @@ from services.cli.keys import keys
 from services.cli.load import load
 from services.cli.settle import settle
 from services.cli.up import up
+from services.cli.validate import validate
 
 app = typer.Typer(
     name="maas",
@@ -23,6 +24,7 @@ app.command()(up)
 app.command()(load)
 app.command()(settle)
 app.command()(check)
+app.command()(validate)
 app.add_typer(keys, name="keys")
 
 

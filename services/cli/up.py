@@ -5,11 +5,11 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
+from services.demo.client import CallFailed
 from services.platform.clock import Clock, SimulatedClock, SystemClock
 from services.platform.embedded.errors import EmbeddedServerError
 from services.platform.embedded.postgres import EmbeddedPostgres
@@ -57,6 +58,9 @@ def up(
             uvloop.run(_serve(settings, only=services or [], demo=demo, once=once, city=city or demo))
     except (PlatformError, EmbeddedServerError) as error:
         raise CommandFailed(str(error)) from error
+    except CallFailed as error:
+        log = Settings.from_environment(os.environ).data_dir / "maas.log"
+        raise CommandFailed(f"The demonstration stopped: {error} The log is {log}.") from error
 
 
 def _check_port(settings: Settings) -> None:
@@ -116,8 +120,8 @@ async def _use(
     if city:
         from services.demo.seed import seed_city  # noqa: PLC0415 - the demonstration is an extra
 
-        await seed_city(url, settings.data_dir, console)
-    if demo:
+        await _unless_stopped(seed_city(url, settings.data_dir, console), stop)
+    if demo and not stop.is_set():
         from services.demo.trip import play_trip  # noqa: PLC0415 - the demonstration is an extra
 
         await _unless_stopped(play_trip(url, settings.data_dir, console), stop)
@@ -127,8 +131,8 @@ async def _use(
         console.print("Stopping.")
 
 
-async def _unless_stopped(work: object, stop: asyncio.Event) -> None:
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    task = asyncio.ensure_future(work)
     waiting = asyncio.ensure_future(stop.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -1,0 +1,148 @@
+"""How the trip is told in the terminal: times, choices, prices, the ticket, statements."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+from maas.tickets.drawing import draw_for_terminal
+from services.demo.client import Client
+
+_TOKYO = ZoneInfo("Asia/Tokyo")
+_NAMES = {
+    "Toei": "都営地下鉄",
+    "ToeiBus": "都営バス",
+    "TokyoMetro": "東京メトロ",
+    "JR-East": "JR東日本",
+    "Yurikamome": "ゆりかもめ",
+    "3010401020097": "東海汽船",
+    "1010001131230": "大島バス",
+    "OgasawaraKaiun": "小笠原海運",
+    "platform": "つなぐ",
+}
+
+
+def local(instant: str) -> str:
+    """An instant as a Tokyo reader writes it: 11/20 (Fri) 20:30."""
+    return datetime.fromisoformat(instant).astimezone(_TOKYO).strftime("%m/%d (%a) %H:%M")
+
+
+def clock_time(instant: str) -> str:
+    """The hour and minute in Tokyo."""
+    return datetime.fromisoformat(instant).astimezone(_TOKYO).strftime("%H:%M")
+
+
+def operator_name(operator_id: str) -> str:
+    """An operator as people call it."""
+    return _NAMES.get(operator_id, operator_id)
+
+
+def yen_text(money: Any) -> str:
+    """An amount with its sign and separators."""
+    return f"¥{money['amount_minor']:,}"
+
+
+def tell_itineraries(console: Console, itineraries: list[Any]) -> None:
+    """The Pareto choices: times, interchanges, prices for an adult and a child, and each leg."""
+    table = Table("", "leaves", "arrives", "changes", "adult", "child", "way", box=None, pad_edge=False)
+    for number, itinerary in enumerate(itineraries, 1):
+        prices = itinerary["prices"]
+        table.add_row(
+            str(number),
+            clock_time(itinerary["startTime"]),
+            local(itinerary["endTime"]),
+            str(itinerary["transfers"]),
+            *(_price(prices, rider) for rider in ("adult", "child")),
+            " → ".join(_leg_text(leg) for leg in itinerary["legs"]),
+        )
+    console.print(table)
+
+
+def _price(prices: Any, rider: str) -> str:
+    totals = [each["total"] for each in prices if (each["rider"], each["medium"]) == (rider, "ticket")]
+    return yen_text(totals[0]) if totals and totals[0] else "unknown"
+
+
+def _leg_text(leg: Any) -> str:
+    if leg["mode"] == "WALK":
+        return f"walk {round(leg['duration'] / 60)} min"
+    name = leg.get("displayName") or leg.get("routeShortName") or leg["mode"]
+    return f"{leg['from']['name']} {clock_time(leg['startTime'])} {name}"
+
+
+def tell_offer(console: Console, offer: Any) -> None:
+    """The firm price with its explanation."""
+    console.print(f"Firm until {clock_time(offer['expires_at'])}: [bold]{yen_text(offer['total'])}[/bold]")
+    for component in offer["prices"][0]["components"]:
+        shared = " + ".join(operator_name(operator) for operator in component["shares"])
+        fare_class = f" ({component['fare_class']})" if component["fare_class"] else ""
+        console.print(f"  {yen_text(component['amount']):>8}  {shared}{fare_class}")
+        for addend in component["addends"]:
+            console.print(
+                f"            [dim]{addend['amount_minor']:>6,}  {addend['text']} / {addend['text_en']} "
+                f"(from {addend['valid_from']})[/dim]"
+            )
+
+
+def tell_order(console: Console, order: Any, payment: Any) -> None:
+    """The order and its payment."""
+    console.print(f"Order {order['order_id']}: [bold green]{order['state']}[/bold green]")
+    console.print(f"Card: {payment['state']}, {yen_text(payment['captured'])} captured, once")
+
+
+async def tell_ticket(console: Console, traveller: Client, tickets: list[Any], folder: Path) -> None:
+    """The signed code, drawn; and its SVG beside the data."""
+    for ticket in tickets:
+        console.print(draw_for_terminal(ticket["payload"]), style="black on white", no_wrap=True)
+        picture = await traveller.get(f"/api/tickets/{ticket['ticket_id']}/qr.svg")
+        path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture)
+        console.print(f"Check code [bold]{ticket['check_code']}[/bold]; as a picture: {path}")
+
+
+def tell_settlement(console: Console, run: Any) -> None:
+    """Statements, net positions and the transfers the bank would be sent."""
+    table = Table("operator", "lines", "earned", "given back", "commission", "tax", "to be paid", box=None)
+    for each in run["statements"]:
+        table.add_row(
+            each["operator_name"],
+            str(each["line_count"]),
+            *(
+                yen_text(each[name])
+                for name in ("earned", "given_back", "commission", "commission_tax", "net")
+            ),
+        )
+    console.print(table)
+    console.print(
+        "Net positions: "
+        + ", ".join(
+            f"{operator_name(each['participant'])} {each['net']['amount_minor']:+,}"
+            for each in run["positions"]
+        )
+        + f"; sum {sum(each['net']['amount_minor'] for each in run['positions'])}"
+    )
+    for payment in run["payments"]:
+        console.print(
+            f"Bank transfer: {operator_name(payment['payer'])} → {operator_name(payment['payee'])} "
+            f"{yen_text(payment['amount'])} ({payment['outcome']})"
+        )
+    if run["bank_files"]:
+        console.print(f"Files for the bank: {', '.join(run['bank_files'])}; state: {run['state']}")
+    if not run["payments"]:
+        console.print("Nothing is left to pay.")
+
+
+def tell_ledger(console: Console, trial: Any) -> None:
+    """The books are level."""
+    debits, credits_ = trial["debits_posted"], trial["credits_posted"]
+    level = "=" if debits == credits_ else "≠"
+    console.print(f"[bold]Ledger: debits ¥{debits:,} {level} credits ¥{credits_:,}[/bold]")
+    for balance in trial["balances"]:
+        net = balance["credits_posted"] - balance["debits_posted"]
+        if balance["credits_posted"] or balance["debits_posted"]:
+            side = "credit" if net >= 0 else "debit"
+            console.print(f"  [dim]{balance['account_id']:<42} {abs(net):>10,} {side if net else ''}[/dim]")
