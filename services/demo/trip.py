@@ -1,7 +1,8 @@
 """The trip: all the way through, by the public API only, as a client would.
 
 One traveller plans an evening from 都庁前 to 大島 元町, pays once, rides subway, night ship and bus; the
-operators are settled. A second traveller's ship is cancelled: told, refunded, and the next settlement shows it.
+operators are settled. A second traveller's ship is cancelled: told, refunded, and the next settlement shows
+it.
 """
 
 import asyncio

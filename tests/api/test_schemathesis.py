@@ -21,8 +21,8 @@ EXAMPLES = int(os.environ.get("MAAS_SCHEMATHESIS_EXAMPLES", "15"))
 # Only a token's owner may be lost to these; each test run gives them a caller of their own.
 SPENDS_ITS_CALLER = {"closeMe"}
 
-# What a schema cannot say: a value that fits it may still be refused (an unknown id, a past time, a name that
-# matches no stop), with 4xx. And a query parameter nobody knows is ignored, as HTTP asks.
+# What a schema cannot say: a value that fits it may still be refused (an unknown id, a past time, a name
+# that matches no stop), with 4xx. And a query parameter nobody knows is ignored, as HTTP asks.
 EXCLUDED: list[CheckFunction] = [positive_data_acceptance, negative_data_rejection, unsupported_method]
 
 
