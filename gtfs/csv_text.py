@@ -11,6 +11,7 @@ Invariant For a clean file both give the same table (tests/gtfs/test_csv_text.py
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -19,6 +20,7 @@ from gtfs.notices import Notices, Severity
 
 _CHUNK_BYTES = 4 * 2**20
 _SLOW_ROWS = 50_000
+_HEAD_ROWS = 3
 _PADDED = (b" ,", b", ", b" \n", b"\n ", b"\t")
 
 
@@ -138,7 +140,8 @@ def _read_fast(text: bytes, *, file: str, wanted: Sequence[str], notices: Notice
         return _read_slowly(text, file=file, wanted=wanted, notices=notices)
     frame = frame.select(pl.col(f"column_{place}").alias(name) for name, place in places.items())
     frame = frame.with_row_index("row", offset=2)
-    return _trim(frame) if any(pad in text for pad in _PADDED) else frame
+    is_padded = text.endswith(b" ") or any(pad in text for pad in _PADDED)
+    return _trim(frame) if is_padded else frame
 
 
 def _empty(places: dict[str, int]) -> pl.DataFrame:
@@ -159,12 +162,22 @@ def _read_slowly(text: bytes, *, file: str, wanted: Sequence[str], notices: Noti
     header = first[1]
     places = _read_header(header, file=file, wanted=wanted, notices=notices)
     frames = [_empty(places)]
+    head = list(itertools.islice(rows, _HEAD_ROWS))
+    width = _usual_width([row for _, row in head], len(header))
+    rows = itertools.chain(head, rows)
     while True:
-        chunk = _take_chunk(rows, width=len(header), places=places, file=file, notices=notices)
+        chunk = _take_chunk(rows, width=width, places=places, file=file, notices=notices)
         if chunk.is_empty():
             break
         frames.append(chunk)
     return _trim(pl.concat(frames, rechunk=True))
+
+
+def _usual_width(rows: list[list[str]], header_width: int) -> int:
+    """The header's width, or that of the rows where all of the first ones end in the same empty cells."""
+    widths = {len(row) for row in rows}
+    is_padded = not any(cell.strip() for row in rows for cell in row[header_width:])
+    return max(widths) if len(widths) == 1 and is_padded and max(widths) > header_width else header_width
 
 
 def _iter_rows(text: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -196,8 +209,8 @@ def _take_chunk(
 
 
 def _is_row_kept(row: list[str], line: int, *, width: int, file: str, notices: Notices) -> bool:
-    """A row of another length: cells missing at its end, or empty ones too many, do no harm."""
-    if len(row) < width or not any(cell.strip() for cell in row[width:]):
+    """Values missing at the end are taken for empty; one too many means that values slipped to the side."""
+    if len(row) < width:
         message = f"{len(row)} values under {width} columns, read from the left; write all of them."
         notices.add("row_length", Severity.WARNING, message, file=file, row=line)
         return True

@@ -8,6 +8,7 @@ own. In a
 import polars as pl
 
 from gtfs.notices import Notices, Severity
+from gtfs.rules.removal import without_routes
 from gtfs.tables import Feed
 
 CODE = "agency_id_missing"
@@ -29,4 +30,5 @@ def judge(feed: Feed, notices: Notices) -> Feed:
         template = "There are several agencies, so this row needs its agency_id. It was left out."
         notices.add_rows(CODE, Severity.ERROR, template, rows, file=f"{table}.txt", field="agency_id")
     has_agency = pl.col("agency_id").is_not_null()
-    return feed.with_tables(agency=agency.filter(has_agency), routes=routes.filter(has_agency))
+    lost = routes.filter(~has_agency)["route_id"]
+    return without_routes(feed.with_tables(agency=agency.filter(has_agency)), lost)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from gtfs.notices import Notices, Severity
+from gtfs.rules.removal import without_routes, without_trips
 from gtfs.tables import SPEC_BY_NAME, Feed
 
 CODE = "dangling_reference"
@@ -107,6 +108,11 @@ def _resolve(feed: Feed, reference: _Reference, missing: pl.Series, notices: Not
     rows = table.filter(dangles).select("row", pl.col(column).alias("id"))
     file = SPEC_BY_NAME[reference.table].file
     notices.add_rows(CODE, Severity.ERROR, template, rows, file=file, field=column)
+    # One cause, one notice: what hangs on a lost route or trip goes with it in silence.
+    if reference.table == "routes":
+        return without_routes(feed, table.filter(dangles)["route_id"])
+    if reference.table == "trips":
+        return without_trips(feed, table.filter(dangles)["trip_id"])
     if reference.is_detail:
         kept = table.with_columns(pl.when(~dangles).then(column).alias(column))
     else:

@@ -11,6 +11,13 @@ _TRIP_COLUMNS = {
     "transfers": ("from_trip_id", "to_trip_id"),
     "attributions": ("trip_id",),
 }
+_ROUTE_COLUMNS = {
+    "routes": ("route_id",),
+    "transfers": ("from_route_id", "to_route_id"),
+    "route_networks": ("route_id",),
+    "fare_rules": ("route_id",),
+    "attributions": ("route_id",),
+}
 _STOP_COLUMNS = {
     "stops": ("stop_id",),
     "stop_times": ("stop_id",),
@@ -23,6 +30,12 @@ _STOP_COLUMNS = {
 def without_trips(feed: Feed, trip_ids: pl.Series) -> Feed:
     """The feed without these trips and every row that names one."""
     return _without(feed, _TRIP_COLUMNS, trip_ids)
+
+
+def without_routes(feed: Feed, route_ids: pl.Series) -> Feed:
+    """The feed without these routes, their trips and every row that names one."""
+    trips = feed["trips"].filter(pl.col("route_id").is_in(route_ids.implode()))
+    return _without(without_trips(feed, trips["trip_id"]), _ROUTE_COLUMNS, route_ids)
 
 
 def without_stops(feed: Feed, stop_ids: pl.Series) -> Feed:
