@@ -182,7 +182,11 @@ async def _put_berths(admin: Client) -> None:
         rows = list(csv.DictReader(stream))
     for trip_id in dict.fromkeys(row["trip_id"] for row in rows):
         classes = [
-            {"fare_class": row["fare_class"], "place_count": int(row["place_count"])}
+            {
+                "fare_class": row["fare_class"],
+                "aliases": row["aliases"].split(),
+                "place_count": int(row["place_count"]),
+            }
             for row in rows
             if row["trip_id"] == trip_id
         ]
