@@ -34,7 +34,7 @@ from gtfs.tables import Feed
 from routing.errors import MixedTimeZones, NothingToRoute
 from routing.footpaths import StopTransfer, WalkOptions, build_walks
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32, Lines
-from routing.lines import PART_START, Calls, build_lines, gather_slices
+from routing.lines import CHECKS_IN, PART_START, Calls, build_lines, gather_slices
 from routing.runs import chain_trips
 from routing.strings import build_strings
 from routing.timetable import (
@@ -55,14 +55,22 @@ DAY_COUNT_MAX = 7_305
 IN_SEAT, MUST_REBOARD = 4, 5
 """The transfer types of GTFS that speak about trips of one vehicle."""
 
+FERRY_TYPES = [4, *range(1000, 1100), *range(1200, 1300)]
+"""Route types of ships, basic and extended."""
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """What may be chosen when a network is built."""
+    """What may be chosen when a network is built.
+
+    `check_in_s` is how long before a ship's departure one must be at the pier. Feeds cannot say it; ten
+    minutes is between the island ships' half hour and the water bus's two minutes, and nobody misses a boat.
+    """
 
     walks: WalkOptions = field(default_factory=WalkOptions)
+    check_in_s: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +230,7 @@ def _reduce_feed(feed: Feed, masks: dict[str, int]) -> _Part:
     trips, calls, left_out = _trips_and_calls(feed, masks)
     trips, calls = _expand_frequencies(feed, trips, calls)
     stops, stations, stop_index = _stops_of(feed, calls)
+    ships = feed["routes"].filter(pl.col("route_type").is_in(FERRY_TYPES))["route_id"]
     local = calls.join(stop_index, on="stop_id", how="left", maintain_order="left")
     lengths = trips["call_count"].to_numpy().astype(np.int64)
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
@@ -229,6 +238,7 @@ def _reduce_feed(feed: Feed, masks: dict[str, int]) -> _Part:
         (local["pickup_type"].fill_null(0) != 1).cast(pl.UInt8) * int(MAY_BOARD)
         + (local["drop_off_type"].fill_null(0) != 1).cast(pl.UInt8) * int(MAY_ALIGHT)
     ).to_numpy()
+    is_ship = np.repeat(trips["route_id"].is_in(ships.implode()).to_numpy(), lengths)
     part = _Part(
         feed_id=feed.feed_id,
         zone_name=str(feed["agency"]["agency_timezone"][0]) if len(feed["agency"]) else "UTC",
@@ -241,7 +251,7 @@ def _reduce_feed(feed: Feed, masks: dict[str, int]) -> _Part:
         call_stops=local["stop_idx"].to_numpy().astype(np.int32),
         arrivals=local["arrival_time"].to_numpy().astype(np.int32),
         departures=local["departure_time"].to_numpy().astype(np.int32),
-        flags=flags.astype(np.uint8),
+        flags=np.where(is_ship, flags | CHECKS_IN, flags).astype(np.uint8),
         links=[],
         links_left_out=0,
         trips_left_out=left_out,
@@ -477,7 +487,9 @@ def _join(
         (a + base, b + base) for part, base in zip(parts, trip_base, strict=False) for a, b in part.links
     ]
     calls, patterns, dropped = _runs_of(parts, stop_base, days, links)
-    lines, line_parts, hours, line_of = build_lines(calls, stop_count=len(stops.lat))
+    lines, line_parts, hours, line_of = build_lines(
+        calls, stop_count=len(stops.lat), check_in_s=options.check_in_s
+    )
     transfers = [
         StopTransfer(row.source + base, row.target + base, row.kind, row.seconds)
         for part, base in zip(parts, stop_base, strict=False)

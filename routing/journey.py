@@ -50,17 +50,21 @@ class Ride:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundJourney:
-    """A journey as found. `day` is the day searched; at least one ride."""
+    """A journey as found. `day` is the day searched; at least one ride.
+
+    `check_in_s` is how long before the first ride's departure one must be there.
+    """
 
     day: int
     access: Access
     rides: tuple[Ride, ...]
     egress: Access
+    check_in_s: int = 0
 
     @property
     def departs_s(self) -> int:
         """When to leave, seconds after the start of the day searched."""
-        return self.rides[0].departs_s - self.access.walk_s
+        return self.rides[0].departs_s - self.check_in_s - self.access.walk_s
 
     @property
     def arrives_s(self) -> int:
@@ -144,7 +148,7 @@ def resolve(timetable: Timetable, path: FoundJourney) -> tuple[TripLeg | WalkLeg
     first, last = rides[0][0], rides[-1][-1]
     origin, destination = path.access.via, path.egress.via
     if origin != path.access.stop:
-        departs_at = first.departs_at - timedelta(seconds=path.access.walk_s)
+        departs_at = first.departs_at - timedelta(seconds=path.access.walk_s + check_in_s(timetable, first))
         legs.append(_walk(origin, path.access.stop, departs_at, path.access.walk_s))
     for i, trips in enumerate(rides):
         if i:
@@ -153,6 +157,12 @@ def resolve(timetable: Timetable, path: FoundJourney) -> tuple[TripLeg | WalkLeg
     if destination != path.egress.stop:
         legs.append(_walk(path.egress.stop, destination, last.arrives_at, path.egress.walk_s))
     return tuple(legs)
+
+
+def check_in_s(timetable: Timetable, leg: TripLeg) -> int:
+    """How long before this leg's departure one must be there."""
+    line = int(timetable.trips.run_lines[timetable.trips.run_offsets[leg.trip]])
+    return int(timetable.lines.board_early_s[line])
 
 
 def trip_legs(timetable: Timetable, ride: Ride) -> Iterator[TripLeg]:

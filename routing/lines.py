@@ -19,6 +19,9 @@ from routing.timetable import Days, Parts, index_boardings
 PART_START = np.uint8(4)
 """A third bit of a call's flags while building: a further trip of the run begins here."""
 
+CHECKS_IN = np.uint8(8)
+"""A fourth: the vehicle is a ship, and one must be there some time before it leaves."""
+
 Uint64 = npt.NDArray[np.uint64]
 
 
@@ -26,7 +29,7 @@ class Calls(NamedTuple):
     """Runs and their calls, run after run. R runs, C calls.
 
     offsets int64[R+1]; patterns int32[R]
-    stops, arrivals, departures int32[C]; flags uint8[C] (with PART_START)
+    stops, arrivals, departures int32[C]; flags uint8[C] (with PART_START, CHECKS_IN)
     trip_offsets int64[R+1], trips int32[]: the trips of each run
     """
 
@@ -67,7 +70,9 @@ def reorder(calls: Calls, order: npt.NDArray[Any]) -> Calls:
     )
 
 
-def build_lines(calls: Calls, *, stop_count: int) -> tuple[Lines, Parts, Days, npt.NDArray[np.int64]]:
+def build_lines(
+    calls: Calls, *, stop_count: int, check_in_s: int
+) -> tuple[Lines, Parts, Days, npt.NDArray[np.int64]]:
     """Lines, their parts and hours (`Days.active` still empty), and for each run its line's index."""
     keys = _line_keys(calls)
     first = calls.departures[calls.offsets[:-1]]
@@ -78,7 +83,7 @@ def build_lines(calls: Calls, *, stop_count: int) -> tuple[Lines, Parts, Days, n
     settled = np.argsort(line_of, kind="stable")
     if not (settled[1:] > settled[:-1]).all():
         calls_sorted, line_of = reorder(calls_sorted, settled), line_of[settled]
-    return *_assemble(calls_sorted, line_of, stop_count=stop_count), line_of
+    return *_assemble(calls_sorted, line_of, stop_count=stop_count, check_in_s=check_in_s), line_of
 
 
 def _mix(values: Uint64) -> Uint64:
@@ -92,7 +97,7 @@ def _mix(values: Uint64) -> Uint64:
 def _line_keys(calls: Calls) -> Uint64:
     lengths = np.diff(calls.offsets)
     position = np.arange(len(calls.stops), dtype=np.int64) - np.repeat(calls.offsets[:-1], lengths)
-    here = calls.stops.astype(np.uint64) << np.uint64(28) | position.astype(np.uint64) << np.uint64(3)
+    here = calls.stops.astype(np.uint64) << np.uint64(28) | position.astype(np.uint64) << np.uint64(4)
     mixed = _mix((here | calls.flags.astype(np.uint64)).astype(np.uint64))
     sums: Uint64 = np.add.reduceat(mixed, calls.offsets[:-1])
     return _mix(sums ^ _mix(calls.patterns.astype(np.uint64)) + lengths.astype(np.uint64))
@@ -141,13 +146,16 @@ def _first_fit(calls: Calls, begin: int, end: int) -> list[int]:
     return chosen
 
 
-def _assemble(calls: Calls, line_of: npt.NDArray[np.int64], *, stop_count: int) -> tuple[Lines, Parts, Days]:
+def _assemble(
+    calls: Calls, line_of: npt.NDArray[np.int64], *, stop_count: int, check_in_s: int
+) -> tuple[Lines, Parts, Days]:
     leaders = np.flatnonzero(np.diff(line_of, prepend=-1))
     ends = np.append(leaders[1:], len(line_of))
     index, stop_offsets = gather_slices(calls.offsets, leaders)
     offsets32 = stop_offsets.astype(np.int32)
     flags = calls.flags[index]
     boarding = flags & (MAY_BOARD | MAY_ALIGHT)
+    checks_in = np.logical_or.reduceat(flags & CHECKS_IN != 0, stop_offsets[:-1])
     by_stop = index_boardings(calls.stops[index], boarding, offsets32, stop_count=stop_count)
     lines = Lines(
         stop_offsets=offsets32,
@@ -157,6 +165,8 @@ def _assemble(calls: Calls, line_of: npt.NDArray[np.int64], *, stop_count: int) 
         arrivals=calls.arrivals,
         departures=calls.departures,
         patterns=calls.patterns[leaders],
+        board_early_s=np.where(checks_in, check_in_s, 0).astype(np.int32),
+        alight_late_s=np.zeros(len(leaders), dtype=np.int32),
         stop_line_offsets=by_stop[0],
         stop_lines=by_stop[1],
         stop_positions=by_stop[2],

@@ -271,8 +271,12 @@ class Router:
         start = _nearest(query.egress if window.is_mirrored else query.access, stop)
         end = _nearest(query.access if window.is_mirrored else query.egress, goal)
         if window.is_mirrored:
-            return FoundJourney(day=window.day, access=end, rides=tuple(rides), egress=start)
-        return FoundJourney(day=window.day, access=start, rides=tuple(reversed(rides)), egress=end)
+            return self._found(window.day, end, rides, start)
+        return self._found(window.day, start, rides[::-1], end)
+
+    def _found(self, day: int, access: Access, rides: Sequence[Ride], egress: Access) -> FoundJourney:
+        early_s = int(self.timetable.lines.board_early_s[rides[0].line])
+        return FoundJourney(day=day, access=access, rides=tuple(rides), egress=egress, check_in_s=early_s)
 
     def _ride(
         self, window: _Window, instances: Instances, labels: Labels, round_: int, stop: int
@@ -339,7 +343,7 @@ class Router:
                 board=board,
                 alight=second.alight,
             )
-        return FoundJourney(day=path.day, access=path.access, rides=tuple(rides), egress=path.egress)
+        return self._found(path.day, path.access, rides, path.egress)
 
 
 def list_access(timetable: Timetable, stops: Sequence[int]) -> list[Access]:

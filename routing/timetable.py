@@ -26,7 +26,7 @@ from routing.errors import NetworkUnreadable, OutsideDates
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
 from routing.strings import Strings, check_strings, find_string
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Stops(NamedTuple):
@@ -303,6 +303,8 @@ def mirror_lines(lines: Lines, *, stop_count: int) -> Lines:
         arrivals=-lines.departures[back],
         departures=-lines.arrivals[back],
         patterns=lines.patterns,
+        board_early_s=lines.alight_late_s,
+        alight_late_s=lines.board_early_s,
         stop_line_offsets=by_stop[0],
         stop_lines=by_stop[1],
         stop_positions=by_stop[2],
@@ -362,6 +364,9 @@ def _check_lines(lines: Lines, *, stop_count: int) -> None:
     assert ((lines.stops >= 0) & (lines.stops < stop_count)).all(), "a position is at a stop"
     assert (sizes > 0).all(), "a line has at least one run"
     assert (sizes % counts == 0).all(), "a line's times are whole runs"
+    assert len(lines.board_early_s) == len(lines.alight_late_s) == line_count, "every line says how to board"
+    assert (lines.board_early_s >= 0).all(), "nobody boards after the departure"
+    assert (lines.alight_late_s >= 0).all(), "nobody is off before the arrival"
     assert (lines.arrivals <= lines.departures).all(), "nothing departs before it arrives"
     # Along a run the next arrival is not before this departure; from a run's end to the next's start it may.
     strides = np.repeat(counts, sizes)

@@ -39,6 +39,9 @@ class Lines(NamedTuple):
     arrivals       int32[N]    seconds after service-day start; never falls along a run or from run to run
     departures     int32[N]    likewise; arrivals <= departures at each position
     patterns       int32[L]    the day pattern on which the line's runs run
+    board_early_s  int32[L]    how long before a departure one must be ready to board (ships check in)
+    alight_late_s  int32[L]    how long after an arrival one is off; 0, but in a mirrored timetable, where it
+                               is the line's board_early_s
     stop_line_offsets int32[S+1]  stop s owns [stop_line_offsets[s], stop_line_offsets[s+1]) of the next two
     stop_lines     int32[B]    a line that can be boarded at s (the last position never can)
     stop_positions int32[B]    and where
@@ -51,6 +54,8 @@ class Lines(NamedTuple):
     arrivals: Int32
     departures: Int32
     patterns: Int32
+    board_early_s: Int32
+    alight_late_s: Int32
     stop_line_offsets: Int32
     stop_lines: Int32
     stop_positions: Int32

@@ -58,7 +58,7 @@ def best_interchange(
                 if lines.stops[stops_2 + q] != target or not lines.flags[stops_2 + q] & MAY_BOARD:
                     continue
                 departs_s = lines.departures[times_2 + q] + shift_2
-                if departs_s < arrives_s + walk_s:
+                if departs_s - lines.board_early_s[line_2] < arrives_s + walk_s:
                     continue
                 cost = arrives_s - boarded_s + alighted_s - departs_s + (0 if is_same else 2 * walk_s)
                 if cost < best:

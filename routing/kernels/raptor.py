@@ -175,11 +175,13 @@ def _ride(
         run = run_count = (lines.time_offsets[line + 1] - time_begin) // position_count
         run_begin = time_begin
         board = int(NONE)
+        early_s = lines.board_early_s[line]
+        late_s = lines.alight_late_s[line]
         for position in range(scratch.first_position[instance], position_count):
             stop = lines.stops[stop_begin + position]
             flags = lines.flags[stop_begin + position]
             if run < run_count:
-                arrives_s = lines.arrivals[run_begin + position] + shift_s
+                arrives_s = lines.arrivals[run_begin + position] + shift_s + late_s
                 if flags & MAY_ALIGHT and arrives_s < scratch.best_alight_s[stop] and arrives_s < goal_s:
                     scratch.best_alight_s[stop] = arrives_s
                     labels.alight_s[k, stop] = arrives_s
@@ -195,7 +197,7 @@ def _ride(
                         goal_s = arrives_s + egress_s[stop]
                         labels.goal_s[k] = goal_s
                         labels.goal_stop[k] = stop
-            ready_s = labels.ready_s[k - 1, stop]
+            ready_s = labels.ready_s[k - 1, stop] + early_s
             if (
                 flags & MAY_BOARD
                 and ready_s < goal_s

@@ -26,6 +26,7 @@ class PlainTrip:
 
     calls: tuple[PlainCall, ...]
     days: frozenset[int]
+    check_in_s: int = 0
 
 
 @dataclass
@@ -71,7 +72,8 @@ def earliest(
         for t, trip in enumerate(world.trips):
             for day in trip.days & set(days):
                 for p, call in enumerate(trip.calls[:-1]):
-                    is_in_time = call.stop in ready and ready[call.stop] <= call.departs_s + day * DAY_S
+                    leaves_s = call.departs_s + day * DAY_S - trip.check_in_s
+                    is_in_time = call.stop in ready and ready[call.stop] <= leaves_s
                     if call.may_board and is_in_time:
                         for stop, at in rides_from(world, t, p, day):
                             alight[stop] = min(at, alight.get(stop, at))
@@ -107,7 +109,7 @@ def latest(
             for call in trip.calls:
                 for stop, walk_s in access.items():
                     if call.stop == stop and call.departs_s + day * DAY_S <= time_s:
-                        candidates.add(call.departs_s + day * DAY_S - walk_s)
+                        candidates.add(call.departs_s + day * DAY_S - trip.check_in_s - walk_s)
     answer = {}
     for departs_s in sorted(candidates):
         found = earliest(world, access, egress, departs_s, ride_count_max=ride_count_max, days=days)
@@ -123,11 +125,17 @@ def first_run(departures: list[int], ready_s: int) -> int:
 
 
 def best_interchange_cost(
-    world: PlainWorld, first: Sequence[PlainCall], second: Sequence[PlainCall], board: int, alight: int
+    world: PlainWorld,
+    first: Sequence[PlainCall],
+    second: Sequence[PlainCall],
+    board: int,
+    alight: int,
+    *,
+    check_in_s: int,
 ) -> int | None:
     """The fewest seconds ridden plus twice walked, over all ways to change from trip `first` to `second`.
 
-    first, second: calls as instants. None if one cannot change.
+    first, second: calls as instants. check_in_s is the second trip's. None if one cannot change.
     """
     costs = []
     for before in first[board + 1 :]:
@@ -136,7 +144,7 @@ def best_interchange_cost(
                 continue
             is_same = before.stop == after.stop
             walk_s = world.changes.get(before.stop) if is_same else world.walks.get((before.stop, after.stop))
-            if walk_s is None or before.arrives_s + walk_s > after.departs_s:
+            if walk_s is None or before.arrives_s + walk_s + check_in_s > after.departs_s:
                 continue
             ridden = before.arrives_s - first[board].departs_s + second[alight].arrives_s - after.departs_s
             costs.append(ridden + (0 if is_same else 2 * walk_s))

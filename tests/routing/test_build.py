@@ -253,6 +253,30 @@ def test_a_later_faster_ship_beats_a_slow_one_that_leaves_first() -> None:
     assert ways(timetable, "A", "B", "2026-05-20T08:00") == ["fast A 09:00 B 11:00"]
 
 
+SHIP = """
+    route R
+    stops A     B
+    t1    08:00 08:10
+    t2    08:20 08:30
+    route F ferry
+    stops B     C
+    maru  08:35 09:00
+    ship  08:20 12:00
+"""
+
+
+def test_one_is_at_the_pier_ten_minutes_before_the_ship_leaves() -> None:
+    """t2 arrives at 08:30, five minutes before the boat; so t1 it is."""
+    timetable = network(SHIP)
+    assert ways(timetable, "A", "C", "2026-05-20T07:00") == ["t1 A 08:00 B 08:10 | maru B 08:35 C 09:00"]
+    (tomorrow,) = journeys(timetable, "B", "C", "2026-05-20T08:26")
+    assert tomorrow.departs_s > 86_400
+    (alone,) = journeys(timetable, "B", "C", "2026-05-20T08:25")
+    assert alone.departs_s == 8 * 3600 + 25 * 60, "one must be there at 08:25"
+    at_once = BuildOptions(check_in_s=0, walks=WalkOptions(beeline_m_max=0, change_same_stop_s=0))
+    assert "t2" in ways(network(SHIP, options=at_once), "A", "C", "2026-05-20T07:00")[0]
+
+
 def test_boarding_and_alighting_only() -> None:
     timetable = network("""
         route R

@@ -70,7 +70,8 @@ def test_the_best_interchange_is_the_best_of_all_pairs(world: PlainWorld, data: 
         lines, timetable.walks, (line_1, run_1, 0, board), (line_2, run_2, 0, alight), change
     )
     first, second = calls_of(timetable, line_1, run_1), calls_of(timetable, line_2, run_2)
-    expected = best_interchange_cost(world, first, second, board, alight)
+    check_in_s = int(lines.board_early_s[line_2])
+    expected = best_interchange_cost(world, first, second, board, alight, check_in_s=check_in_s)
     assert got == (NOT_REACHED if expected is None else expected)
     if expected is not None:
         before, after = first[change[0]], second[change[1]]

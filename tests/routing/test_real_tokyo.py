@@ -72,7 +72,7 @@ BIG_SIGHT = "TWR.Rinkai.KokusaiTenjijo"
 
 # From, to, leaving, arriving: table "Golden itineraries" of the facts, in its order. All hold on 2026-05-20
 # (a Wednesday) as the table has them. Three things had to be understood for that:
-# From, to, leaving, arriving: table "Golden itineraries" of the facts, in its order. All hold on 2026-05-20
+# - 都庁前 is in the table the platform of the line's end, `Tochomae`; the loop's `Tochomae.1` is three
 #   minutes away. So the train of 21:02 is missed (row 3), and 竹芝 - 都庁前 arrives at 20:34 + 3 min (row 6).
 # - "Same group" is one operator's part of a station, "between groups" a way through two operators' gates.
 # - 浜松町 is JR's stop: 大門 21:24 and six minutes on foot.

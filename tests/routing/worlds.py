@@ -13,8 +13,10 @@ from tests.oracles.journeys import PlainCall, PlainTrip, PlainWorld
 
 FIRST = date(2026, 6, 1)
 DAY_COUNT = 4
+CHECK_IN_S = 600
 ONLY_TRANSFERS = BuildOptions(
-    walks=WalkOptions(change_same_stop_s=0, change_same_station_s=None, beeline_m_max=0)
+    check_in_s=CHECK_IN_S,
+    walks=WalkOptions(change_same_stop_s=0, change_same_station_s=None, beeline_m_max=0),
 )
 
 
@@ -22,7 +24,10 @@ def feed_of(world: PlainWorld) -> Feed:
     """The world as GTFS tables. Stop s is `s<number>`, trip t is `t<number>`."""
     rows = {spec.name: [] for spec in TABLES}
     rows["agency"] = [{"agency_id": "A", "agency_name": "A", "agency_timezone": "Asia/Tokyo"}]
-    rows["routes"] = [{"route_id": "R", "agency_id": "A", "route_type": 3}]
+    rows["routes"] = [
+        {"route_id": "R", "agency_id": "A", "route_type": 3},
+        {"route_id": "F", "agency_id": "A", "route_type": 4},
+    ]
     rows["stops"] = [
         {"stop_id": f"s{i}", "stop_name": f"s{i}", "stop_lat": 35 + i / 10, "stop_lon": 139.0}
         for i in range(world.stop_count)
@@ -34,7 +39,13 @@ def feed_of(world: PlainWorld) -> Feed:
             for day in days
         ]
     for t, trip in enumerate(world.trips):
-        rows["trips"].append({"route_id": "R", "service_id": _service(trip.days), "trip_id": f"t{t}"})
+        rows["trips"].append(
+            {
+                "route_id": "F" if trip.check_in_s else "R",
+                "service_id": _service(trip.days),
+                "trip_id": f"t{t}",
+            }
+        )
         for p, call in enumerate(trip.calls):
             rows["stop_times"].append(
                 {
@@ -92,7 +103,8 @@ def worlds(draw: st.DrawFn, *, with_stay: bool = True) -> PlainWorld:
             calls.append(PlainCall(s, arrives, at, *bars))
             at += draw(st.sampled_from([60, 600, 1800, 3600, 40_000]))
         days = draw(st.sampled_from([{0, 1, 2, 3}, {1}, {1, 2}, {0, 2}]))
-        trips.append(PlainTrip(tuple(calls), frozenset(days)))
+        check_in_s = draw(st.sampled_from([0, 0, 0, CHECK_IN_S]))
+        trips.append(PlainTrip(tuple(calls), frozenset(days), check_in_s))
     pairs = draw(st.lists(st.tuples(stop, stop), max_size=4))
     walks = {(a, b): draw(st.sampled_from([60, 300, 900])) for a, b in pairs if a != b}
     changes = {s: draw(st.sampled_from([0, 120])) for s in range(stop_count)}
@@ -108,7 +120,8 @@ def _possible_stays(world: PlainWorld) -> dict[int, list[int]]:
     for a, first in enumerate(world.trips):
         for b in range(a + 1, len(world.trips)):
             second = world.trips[b]
-            if second.calls[0].departs_s >= first.calls[-1].arrives_s and (a + b) % 2:
+            is_kin = first.check_in_s == second.check_in_s and (a + b) % 2
+            if second.calls[0].departs_s >= first.calls[-1].arrives_s and is_kin:
                 stay.setdefault(a, []).append(b)
     return stay
 

@@ -1,0 +1,1 @@
+"""Plan journeys over the published network, and price them. Holds no truth of its own."""

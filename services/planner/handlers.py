@@ -1,0 +1,212 @@
+"""The planner's use cases; implements PlannerPort."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from maas.errors import FareNotFound, OutsideFeedDates, PlaceNotFound
+from maas.events import JourneysPlanned, NothingFound
+from maas.fares.refunds import RefundCause, RefundDecision
+from maas.journeys import Journey, Mode, PlanRequest, PlanResult
+from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
+from payments.money import Money
+from services.planner.network import Network, NetworkInForce
+from services.planner.places import End, Match
+from services.planner.search import Answer, search, search_before
+from services.planner.searches import SearchLog
+from services.platform.bus import Envelope
+from services.platform.context import ServiceContext
+
+R = TypeVar("R")
+
+THREADS = 2
+_NO_TARIFF = "The network has no tariffs. Load it with --tariffs."
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A price asked for, and the reason where there is none."""
+
+    rider: RiderCategory
+    medium: FareMedium
+    price: JourneyPrice | None
+    reason: str | None
+
+
+class Planner:
+    """Plans and prices on the network in force."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="planner")
+        self.in_force = NetworkInForce(context, self._executor)
+        self.searches = SearchLog(context)
+
+    # PlannerPort -------------------------------------------------------------------------------------------
+
+    async def plan(self, *, request: PlanRequest) -> PlanResult:
+        """Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
+        answer = await self.answer(request, count_min=1)
+        walk = answer.direct
+        is_best = walk is not None and not any(
+            journey.arrives_at < walk.arrives_at for journey in answer.journeys
+        )
+        journeys = (walk, *answer.journeys) if walk is not None and is_best else answer.journeys
+        return PlanResult(
+            origin=answer.origin.place,
+            destination=answer.destination.place,
+            journeys=journeys,
+            network_version=answer.network.version,
+        )
+
+    async def get_journey(self, *, journey_id: str) -> Journey:
+        """The journey of that id, on today's network. Raises JourneyNotFound, NetworkUnavailable."""
+        teller = self.in_force.get().teller
+        return await self._in_thread(lambda: teller.get_journey(journey_id))
+
+    async def price(
+        self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
+    ) -> list[JourneyPrice]:
+        """One price a rider, in the order given. Raises FareNotFound."""
+        fares = self.in_force.get().fares
+        if fares is None:
+            raise FareNotFound(_NO_TARIFF)
+        return [
+            fares.price(journey=journey, rider=rider, medium=medium, fare_class=fare_class)
+            for rider in riders
+        ]
+
+    async def decide_refund(
+        self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime
+    ) -> RefundDecision:
+        """What a customer who cancels gets back of one fare, by its operator's rule. Raises FareNotFound."""
+        refunds = self.in_force.get().refunds
+        if refunds is None:
+            raise FareNotFound(_NO_TARIFF)
+        return refunds.refund_for(
+            component,
+            cause=RefundCause.CUSTOMER_CANCELLED,
+            price_paid=price_paid,
+            now=now,
+            departs_at=departs_at,
+        )
+
+    # For the endpoints -------------------------------------------------------------------------------------
+
+    async def answer(
+        self, request: PlanRequest, *, count_min: int, leaves_before: datetime | None = None
+    ) -> Answer:
+        """Search, and note the search. Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
+        network = self.in_force.get()
+        origin = self._find_end(network, request.origin, request.language)
+        destination = self._find_end(network, request.destination, request.language)
+        if origin is None or destination is None:
+            unknown = request.origin if origin is None else request.destination
+            self._note_nothing(request, origin, destination, PlaceNotFound.code)
+            raise PlaceNotFound(
+                f"Nothing here is called {unknown[:80]!r}. Give latitude,longitude, a stop id, or a name "
+                "that /api/v1/geocode knows."
+            )
+
+        def work() -> Answer:
+            if leaves_before is not None:
+                return search_before(network, request, origin, destination, leaves_before=leaves_before)
+            return search(network, request, origin, destination, count_min=count_min)
+
+        try:
+            answer = await self._in_thread(work)
+        except OutsideFeedDates:
+            self._note_nothing(request, origin, destination, OutsideFeedDates.code)
+            raise
+        self._note(request, answer)
+        return answer
+
+    async def list_prices(self, network: Network, journeys: Sequence[Journey]) -> list[list[Priced]]:
+        """For each journey the prices of an adult and a child in every medium."""
+        return await self._in_thread(lambda: [_prices_of(network, journey) for journey in journeys])
+
+    async def list_matches(self, text: str, *, count: int) -> list[Match]:
+        """What the text may mean, best first. Raises NetworkUnavailable."""
+        places = self.in_force.get().places
+        return await self._in_thread(lambda: places.list_matches(text, count=count))
+
+    # Following the network ---------------------------------------------------------------------------------
+
+    async def on_published(self, _tx: object, _event: object, _envelope: Envelope) -> None:
+        """A network was published: open it soon. Nothing here is stored, so nothing can be done twice."""
+        self.in_force.tell()
+
+    async def readiness(self) -> None:
+        """Raises NetworkUnavailable while there is none."""
+        self.in_force.get()
+
+    async def stop(self) -> None:
+        """Write what is still waiting, and let the threads go."""
+        await self.searches.flush()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    @staticmethod
+    def _find_end(network: Network, text: str, language: str) -> End | None:
+        try:
+            return network.places.get_end(text, language=language)
+        except PlaceNotFound:
+            return None
+
+    # Noting searches ---------------------------------------------------------------------------------------
+
+    def _note(self, request: PlanRequest, answer: Answer) -> None:
+        found = (*answer.journeys, *((answer.direct,) if answer.direct else ()))
+        if not found:
+            self._note_nothing(request, answer.origin, answer.destination, "no_journey")
+            return
+        modes = {leg.mode for journey in answer.journeys for leg in journey.legs} or {Mode.WALK}
+        self.searches.note(
+            JourneysPlanned(
+                origin_lat=answer.origin.place.lat,
+                origin_lon=answer.origin.place.lon,
+                destination_lat=answer.destination.place.lat,
+                destination_lon=answer.destination.place.lon,
+                asked_for=request.at,
+                journey_count=len(found),
+                modes=tuple(sorted(modes)),
+            )
+        )
+
+    def _note_nothing(
+        self, request: PlanRequest, origin: End | None, destination: End | None, reason: str
+    ) -> None:
+        self.searches.note(
+            NothingFound(
+                origin_lat=origin.place.lat if origin else None,
+                origin_lon=origin.place.lon if origin else None,
+                destination_lat=destination.place.lat if destination else None,
+                destination_lon=destination.place.lon if destination else None,
+                asked_for=request.at,
+                reason=reason,
+            )
+        )
+
+
+def _prices_of(network: Network, journey: Journey) -> list[Priced]:
+    return [
+        _price_or_reason(network, journey, rider, medium)
+        for medium in FareMedium
+        for rider in (RiderCategory.ADULT, RiderCategory.CHILD)
+    ]
+
+
+def _price_or_reason(network: Network, journey: Journey, rider: RiderCategory, medium: FareMedium) -> Priced:
+    """An unknown price is unknown, with its reason; it is never part of a sum."""
+    if network.fares is None:
+        return Priced(rider, medium, None, _NO_TARIFF)
+    try:
+        price = network.fares.price(journey=journey, rider=rider, medium=medium)
+    except FareNotFound as error:
+        return Priced(rider, medium, None, str(error))
+    return Priced(rider, medium, price, None)

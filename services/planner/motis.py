@@ -1,0 +1,354 @@
+"""The planning face: the MOTIS 2 API's shapes, and our additions.
+
+Problem   Clients of the MOTIS API exist; they must work here unchanged.
+Idea      The same names and required members. Members without a value are left out, as MOTIS does. Ours are
+          added to an itinerary: `journeyId` (to ask for an offer), `networkVersion`, and `prices` as in our
+          own REST: money is `{"amount_minor", "currency"}`.
+Source    MOTIS OpenAPI 2.x, `/api/v6/plan` and `/api/v1/geocode`.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from maas.journeys import Journey, Leg, Place
+from maas.prices import FareComponent, FareMedium, RiderCategory
+from services.planner.handlers import Priced
+from services.planner.modes import MOTIS_MODES
+from services.planner.places import Match, PlaceIndex
+
+PRECISION = 6
+
+PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Cursor = Annotated[str, StringConstraints(pattern=r"^(LATER|EARLIER)\|[0-9]{1,10}$")]
+Languages = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9,-]{0,60}$")]
+When = Annotated[datetime, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00Z"))]
+
+
+class Message(BaseModel):
+    """Strict and frozen, in our own REST's style."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MotisMessage(BaseModel):
+    """Strict and frozen, with the names of the MOTIS API."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class PlanQuery(BaseModel):
+    """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    from_place: PlaceText
+    to_place: PlaceText
+    time: datetime | None = None
+    arrive_by: bool = False
+    max_transfers: int = Field(default=7, ge=0, le=100)
+    num_itineraries: int = Field(default=5, ge=1, le=20)
+    timetable_view: bool = True
+    page_cursor: Cursor | None = None
+    language: Languages = ""
+    detailed_legs: bool = True
+    detailed_transfers: bool = True
+    with_fares: bool = True
+
+
+class GeocodeQuery(BaseModel):
+    """GET /api/v1/geocode."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    text: PlaceText
+    language: Languages = ""
+    num_results: int = Field(default=10, ge=1, le=50)
+
+
+class PlaceMessage(MotisMessage):
+    """A place on the way."""
+
+    name: str
+    lat: float
+    lon: float
+    level: float = 0.0
+    stop_id: str | None = None
+    parent_id: str | None = None
+    tz: str | None = None
+    arrival: datetime | None = None
+    departure: datetime | None = None
+    scheduled_arrival: datetime | None = None
+    scheduled_departure: datetime | None = None
+    vertex_type: str = "NORMAL"
+
+
+class PolylineMessage(MotisMessage):
+    """A line in Google's encoding."""
+
+    points: str
+    precision: int
+    length: int
+
+
+class LegMessage(MotisMessage):
+    """A ride or a walk."""
+
+    mode: str
+    from_: PlaceMessage = Field(alias="from")
+    to: PlaceMessage
+    duration: int
+    start_time: datetime
+    end_time: datetime
+    scheduled_start_time: datetime
+    scheduled_end_time: datetime
+    real_time: bool = False
+    scheduled: bool = True
+    distance: float
+    interline_with_previous_leg: bool = False
+    headsign: str | None = None
+    route_id: str | None = None
+    route_color: str | None = None
+    route_short_name: str | None = None
+    display_name: str | None = None
+    agency_id: str | None = None
+    agency_name: str | None = None
+    trip_id: str | None = None
+    service_date: date | None = None
+    is_estimate: bool | None = None
+    intermediate_stops: list[PlaceMessage] | None = None
+    leg_geometry: PolylineMessage
+
+
+class MoneyMessage(Message):
+    """An amount of money."""
+
+    amount_minor: int
+    currency: str
+
+
+class AddendMessage(Message):
+    """A line of a fare's explanation."""
+
+    text: str
+    text_en: str
+    amount_minor: int
+    rule_id: str
+    valid_from: date
+    source: str
+
+
+class ComponentMessage(Message):
+    """One fare of a price, over the legs with these indices."""
+
+    leg_indices: list[int]
+    product_id: str
+    amount: MoneyMessage
+    fare_class: str | None
+    addends: list[AddendMessage]
+
+
+class PriceMessage(Message):
+    """The price for one rider in one medium; `total` is None where it is unknown, and `reason` says why."""
+
+    rider: RiderCategory
+    medium: FareMedium
+    total: MoneyMessage | None
+    reason: str | None
+    components: list[ComponentMessage]
+
+
+class ItineraryMessage(MotisMessage):
+    """A journey."""
+
+    id: str
+    duration: int
+    start_time: datetime
+    end_time: datetime
+    transfers: int
+    legs: list[LegMessage]
+    journey_id: str
+    network_version: str
+    prices: list[PriceMessage]
+
+
+class PlanMessage(MotisMessage):
+    """The answer of /api/v6/plan."""
+
+    request_parameters: dict[str, str]
+    debug_output: dict[str, int]
+    from_: PlaceMessage = Field(alias="from")
+    to: PlaceMessage
+    direct: list[ItineraryMessage]
+    itineraries: list[ItineraryMessage]
+    previous_page_cursor: str
+    next_page_cursor: str
+
+
+class MatchMessage(MotisMessage):
+    """A place that a text may mean."""
+
+    type: str
+    name: str
+    id: str
+    lat: float
+    lon: float
+    tokens: list[list[int]]
+    areas: list[str]
+    score: float
+    modes: list[str]
+    tz: str
+
+
+def itinerary_message(
+    journey: Journey, prices: Sequence[Priced], *, zone_name: str, agency_names: dict[str, str]
+) -> ItineraryMessage:
+    """A journey as an itinerary."""
+    return ItineraryMessage(
+        id=journey.journey_id,
+        duration=_seconds(journey.departs_at, journey.arrives_at),
+        start_time=journey.departs_at,
+        end_time=journey.arrives_at,
+        transfers=journey.interchanges,
+        legs=[leg_message(leg, zone_name=zone_name, agency_names=agency_names) for leg in journey.legs],
+        journey_id=journey.journey_id,
+        network_version=journey.network_version,
+        prices=[price_message(priced) for priced in prices],
+    )
+
+
+def leg_message(leg: Leg, *, zone_name: str, agency_names: dict[str, str]) -> LegMessage:
+    """A leg of an itinerary."""
+    stops = [
+        place_message(stop.place, zone_name=zone_name, arrival=stop.arrives_at, departure=stop.departs_at)
+        for stop in leg.passed_stops
+    ]
+    points = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination]
+    return LegMessage(
+        mode=MOTIS_MODES[leg.mode],
+        from_=place_message(leg.origin, zone_name=zone_name, departure=leg.departs_at),
+        to=place_message(leg.destination, zone_name=zone_name, arrival=leg.arrives_at),
+        duration=_seconds(leg.departs_at, leg.arrives_at),
+        start_time=leg.departs_at,
+        end_time=leg.arrives_at,
+        scheduled_start_time=leg.departs_at,
+        scheduled_end_time=leg.arrives_at,
+        distance=float(leg.distance_m),
+        interline_with_previous_leg=leg.in_seat,
+        headsign=leg.headsign,
+        route_id=leg.route_id,
+        route_color=leg.route_color,
+        route_short_name=leg.route_name,
+        display_name=leg.route_name,
+        agency_id=leg.operator_id,
+        agency_name=agency_names.get(leg.operator_id or ""),
+        trip_id=leg.trip_id,
+        service_date=leg.service_date,
+        is_estimate=leg.is_estimate or None,
+        intermediate_stops=stops if leg.is_transit else None,
+        leg_geometry=PolylineMessage(
+            points=encode_polyline([(point.lat, point.lon) for point in points]),
+            precision=PRECISION,
+            length=len(points),
+        ),
+    )
+
+
+def place_message(
+    place: Place, *, zone_name: str, arrival: datetime | None = None, departure: datetime | None = None
+) -> PlaceMessage:
+    """A place of a leg."""
+    return PlaceMessage(
+        name=place.name,
+        lat=place.lat,
+        lon=place.lon,
+        stop_id=place.stop_id,
+        parent_id=place.station_id,
+        tz=zone_name,
+        arrival=arrival,
+        departure=departure,
+        scheduled_arrival=arrival,
+        scheduled_departure=departure,
+        vertex_type="TRANSIT" if place.stop_id else "NORMAL",
+    )
+
+
+def price_message(priced: Priced) -> PriceMessage:
+    """A price with its explanation."""
+    price = priced.price
+    return PriceMessage(
+        rider=priced.rider,
+        medium=priced.medium,
+        total=_money(price.total.amount_minor, price.total.currency) if price else None,
+        reason=priced.reason,
+        components=[_component_message(component) for component in price.components] if price else [],
+    )
+
+
+def match_message(match: Match, places: PlaceIndex, *, zone_name: str, language: str) -> MatchMessage:
+    """A spot as a geocoding match; its id is that of its most served stop."""
+    place = places.place_of_stop(match.spot.stops[0], language)
+    return MatchMessage(
+        type="STOP",
+        name=place.name,
+        id=place.stop_id or "",
+        lat=place.lat,
+        lon=place.lon,
+        tokens=[],
+        areas=[],
+        score=1.0 / (1 + match.tier),
+        modes=sorted(MOTIS_MODES[mode] for mode in match.spot.modes),
+        tz=zone_name,
+    )
+
+
+def encode_polyline(points: Sequence[tuple[float, float]]) -> str:
+    """Latitudes and longitudes in Google's polyline encoding, PRECISION digits."""
+    text, before = [], (0, 0)
+    for lat, lon in points:
+        here = (round(lat * 10**PRECISION), round(lon * 10**PRECISION))
+        text += [_encode_number(now - then) for now, then in zip(here, before, strict=True)]
+        before = here
+    return "".join(text)
+
+
+def _encode_number(number: int) -> str:
+    left = ~(number << 1) if number < 0 else number << 1
+    text = []
+    while left >= 0x20:  # noqa: PLR2004 - five bits a character, the sixth says that more follow
+        text.append(chr((0x20 | left & 0x1F) + 63))
+        left >>= 5
+    return "".join([*text, chr(left + 63)])
+
+
+def _component_message(component: FareComponent) -> ComponentMessage:
+    return ComponentMessage(
+        leg_indices=list(component.leg_indices),
+        product_id=component.product_id,
+        amount=_money(component.amount.amount_minor, component.amount.currency),
+        fare_class=component.fare_class,
+        addends=[
+            AddendMessage(
+                text=addend.text,
+                text_en=addend.text_en,
+                amount_minor=addend.amount_minor,
+                rule_id=addend.rule_id,
+                valid_from=addend.valid_from,
+                source=addend.source,
+            )
+            for addend in component.addends
+        ],
+    )
+
+
+def _money(amount_minor: int, currency: str) -> MoneyMessage:
+    return MoneyMessage(amount_minor=amount_minor, currency=str(currency))
+
+
+def _seconds(start: datetime, end: datetime) -> int:
+    return int((end - start).total_seconds())

@@ -1,0 +1,332 @@
+"""What somebody means who names a place.
+
+Problem   `大島` is a station in Tokyo and an island with two ports; `浜松町` is four platforms; `元町` is
+          half a name; ids and coordinates are places too.
+Idea      Stops of one name that lie together are one `Spot`. A text is a coordinate, a public id, or a name:
+          the best tier of matches counts (whole name, name without its bracket, area in brackets, part of a
+          name, beginning, middle, all words), and in it the spot where most lines stop.
+Rule      A name that an island and a railway station share means the island: who means the station may say
+          大島駅, the island has no other name. An island is where ships call and no rail is within 10 km;
+          its ports are one place. An ending 駅, Station or 港, Port limits the choice to stations or ports.
+Not here  Addresses and typing errors.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from maas.errors import PlaceNotFound
+from maas.journeys import Mode, Place
+from routing.footpaths import distance_m
+from routing.strings import get_string, list_strings
+from routing.timetable import Timetable
+from services.planner.modes import mode_of
+from services.planner.names import (
+    cut_ending,
+    list_bracketed,
+    list_parts,
+    list_words,
+    normalise,
+    without_brackets,
+)
+
+TOGETHER_M = 500.0
+ISLAND_M = 10_000.0
+ISLAND_PORTS_M = 30_000.0
+
+WHOLE, UNBRACKETED, AREA, PART, BEGINNING, MIDDLE, WORDS = range(7)
+"""The tiers of a match, best first."""
+
+RAIL = frozenset({Mode.TRAM, Mode.SUBWAY, Mode.RAIL, Mode.MONORAIL})
+_COORDINATE = re.compile(r"^\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*(?:,[^,]*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Stops of one name that lie together. `importance` counts the lines that stop there."""
+
+    name: str
+    stops: tuple[int, ...]
+    lat: float
+    lon: float
+    modes: frozenset[Mode]
+    importance: int
+    is_island: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A spot that a text may mean; a smaller tier is better."""
+
+    spot: Spot
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a search: its place, and the stops it stands for. A point has none."""
+
+    place: Place
+    stops: tuple[int, ...] = field(default=())
+
+
+class PlaceIndex:
+    """All places of a timetable, findable."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+        self._stop_modes = _modes_of_stops(timetable)
+        self._names = _names_by_language(timetable)
+        self._spots = self._make_spots()
+        self._forms: dict[str, dict[int, int]] = {}
+        for i, spot in enumerate(self._spots):
+            for name in self._names_of(spot):
+                self._add_forms(i, name)
+
+    def get_end(self, text: str, *, language: str = "") -> End:
+        """What the text means. Raises PlaceNotFound."""
+        end = self._find_point(text) or self._find_id(text, language) or self._find_name(text, language)
+        if end is None:
+            raise PlaceNotFound(f"Nothing here is called {text[:80]!r}. Ask /api/v1/geocode what is.")
+        return end
+
+    def list_matches(self, text: str, *, count: int) -> list[Match]:
+        """The spots that the text may mean, best first."""
+        wanted, ending = cut_ending(normalise(text))
+        words = list_words(text)
+        tiers: dict[int, int] = {}
+        for form in {normalise(text), wanted} - {""}:
+            allowed = _kinds(ending) if form == wanted else None
+            self._collect(form, allowed, tiers)
+        if len(words) > 1:
+            self._collect_words(words, tiers)
+        found = [Match(self._spots[i], tier) for i, tier in tiers.items()]
+        return sorted(found, key=_rank)[:count]
+
+    def name_of_stop(self, stop: int, language: str) -> str:
+        """The stop's name in that language, or its own."""
+        return self._names.get(language, {}).get(stop) or get_string(self._timetable.stop_names, stop)
+
+    def place_of_stop(self, stop: int, language: str = "") -> Place:
+        """The stop as a place."""
+        timetable = self._timetable
+        station = int(timetable.stops.stations[stop])
+        return Place(
+            name=self.name_of_stop(stop, language),
+            lat=float(timetable.stops.lat[stop]),
+            lon=float(timetable.stops.lon[stop]),
+            stop_id=get_string(timetable.stop_ids, stop),
+            station_id=None if station < 0 else get_string(timetable.station_ids, station),
+        )
+
+    def modes_of_stops(self, stops: Iterable[int]) -> frozenset[Mode]:
+        """What stops there."""
+        return frozenset().union(*(self._stop_modes[stop] for stop in stops))
+
+    # Ends --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _find_point(text: str) -> End | None:
+        match = _COORDINATE.match(text)
+        if match is None:
+            return None
+        lat, lon = float(match[1]), float(match[2])
+        if not (-90 <= lat <= 90 and -180 <= lon <= 180):  # noqa: PLR2004 - degrees
+            raise PlaceNotFound(f"{text[:80]!r} is no point on Earth. Give latitude,longitude in degrees.")
+        return End(Place(name=f"{lat:.5f},{lon:.5f}", lat=lat, lon=lon))
+
+    def _find_id(self, text: str, language: str) -> End | None:
+        stop = self._timetable.find_stop(text)
+        if stop is not None:
+            return End(self.place_of_stop(stop, language), (stop,))
+        station = self._timetable.find_station(text)
+        if station is None:
+            return None
+        stops = tuple(self._timetable.station_stops(station))
+        place = Place(
+            name=self._names.get(language, {}).get(-1 - station)
+            or get_string(self._timetable.station_names, station),
+            lat=float(self._timetable.stations.lat[station]),
+            lon=float(self._timetable.stations.lon[station]),
+            station_id=text,
+        )
+        return End(place, stops)
+
+    def _find_name(self, text: str, language: str) -> End | None:
+        matches = self._list_exact(text) or self.list_matches(text, count=20)
+        if not matches:
+            return None
+        best = matches[0]
+        spots = [best.spot, *(match.spot for match in matches[1:] if _is_one_place(best, match))]
+        first = best.spot.stops[0]
+        place = self.place_of_stop(first, language)
+        return End(place, tuple(stop for spot in spots for stop in spot.stops))
+
+    # Matching ----------------------------------------------------------------------------------------------
+
+    def _list_exact(self, text: str) -> list[Match]:
+        """Matches of a whole form: better than any other, and found without looking at all of them."""
+        wanted, ending = cut_ending(normalise(text))
+        allowed = _kinds(ending)
+        tiers = dict(self._forms.get(normalise(text), {}))
+        for i, tier in self._forms.get(wanted, {}).items():
+            if allowed is None or self._spots[i].modes & allowed:
+                tiers[i] = min(tier, tiers.get(i, tier))
+        return sorted((Match(self._spots[i], tier) for i, tier in tiers.items()), key=_rank)
+
+    def _collect(self, wanted: str, allowed: frozenset[Mode] | None, tiers: dict[int, int]) -> None:
+        for form, owners in self._forms.items():
+            if form == wanted:
+                shift = None
+            elif form.startswith(wanted):
+                shift = BEGINNING
+            elif wanted in form:
+                shift = MIDDLE
+            else:
+                continue
+            for i, tier in owners.items():
+                if allowed is None or self._spots[i].modes & allowed:
+                    reached = tier if shift is None else shift
+                    tiers[i] = min(reached, tiers.get(i, reached))
+
+    def _collect_words(self, words: Sequence[str], tiers: dict[int, int]) -> None:
+        """Spots with every word in one of their names; else those of the last word near the first one's."""
+        for i, spot in enumerate(self._spots):
+            forms = [normalise(name) for name in self._names_of(spot)]
+            if any(all(word in form for word in words) for form in forms):
+                tiers[i] = min(WORDS, tiers.get(i, WORDS))
+        if tiers:
+            return
+        near: dict[int, int] = {}
+        last: dict[int, int] = {}
+        self._collect(words[0], None, near)
+        self._collect(words[-1], None, last)
+        for i in last:
+            if any(_metres(self._spots[i], self._spots[j]) <= ISLAND_PORTS_M for j in near):
+                tiers[i] = WORDS
+
+    def _add_forms(self, spot: int, name: str) -> None:
+        self._add_form(spot, name, WHOLE)
+        self._add_form(spot, without_brackets(name), UNBRACKETED)
+        for inner in list_bracketed(name):
+            # 元町港（大島）: what a port has in brackets is its island, and the island's name is the port's.
+            self._add_form(spot, inner, WHOLE if self._spots[spot].is_island else AREA)
+        for part in list_parts(name):
+            self._add_form(spot, part, PART)
+
+    def _add_form(self, spot: int, name: str, tier: int) -> None:
+        form = normalise(name)
+        if form:
+            owners = self._forms.setdefault(form, {})
+            owners[spot] = min(tier, owners.get(spot, tier))
+
+    # Making spots ------------------------------------------------------------------------------------------
+
+    def _names_of(self, spot: Spot) -> list[str]:
+        owners = set(spot.stops)
+        names = {names[owner] for names in self._names.values() for owner in owners if owner in names}
+        return [spot.name, *sorted(names - {spot.name})]
+
+    def _make_spots(self) -> list[Spot]:
+        by_name: dict[str, list[int]] = {}
+        for stop, name in enumerate(list_strings(self._timetable.stop_names)):
+            by_name.setdefault(normalise(name), []).append(stop)
+        stops = self._timetable.stops
+        has_rail = np.array([bool(modes & RAIL) for modes in self._stop_modes], dtype=np.bool_)
+        rail_lat, rail_lon = stops.lat[has_rail], stops.lon[has_rail]
+        return [
+            self._make_spot(members, rail_lat, rail_lon)
+            for group in by_name.values()
+            for members in self._lie_together(group)
+        ]
+
+    def _lie_together(self, stops: Sequence[int]) -> list[list[int]]:
+        lat, lon = self._timetable.stops.lat, self._timetable.stops.lon
+        stations = self._timetable.stops.stations
+        groups: list[list[int]] = []
+        for stop in stops:
+            index = np.array([group[0] for group in groups], dtype=np.int64)
+            metres = distance_m(lat[index], lon[index], lat[stop], lon[stop])
+            home = next(
+                (
+                    group
+                    for group, away in zip(groups, metres, strict=True)
+                    if away <= TOGETHER_M or 0 <= stations[group[0]] == stations[stop]
+                ),
+                None,
+            )
+            if home is None:
+                groups.append([stop])
+            else:
+                home.append(stop)
+        return groups
+
+    def _make_spot(self, stops: Sequence[int], rail_lat: np.ndarray, rail_lon: np.ndarray) -> Spot:
+        timetable = self._timetable
+        offsets = timetable.lines.stop_line_offsets
+        boardings = {stop: int(offsets[stop + 1] - offsets[stop]) for stop in stops}
+        # The stop where most lines can be boarded speaks for the spot.
+        ordered = tuple(sorted(stops, key=lambda stop: (-boardings[stop], stop)))
+        modes = self.modes_of_stops(stops)
+        lat, lon = float(timetable.stops.lat[ordered[0]]), float(timetable.stops.lon[ordered[0]])
+        is_island = False
+        if Mode.FERRY in modes:
+            away = distance_m(rail_lat, rail_lon, np.array(lat), np.array(lon))
+            is_island = float(away.min(initial=np.inf)) > ISLAND_M
+        return Spot(
+            name=get_string(timetable.stop_names, ordered[0]),
+            stops=ordered,
+            lat=lat,
+            lon=lon,
+            modes=modes,
+            importance=sum(boardings.values()),
+            is_island=is_island,
+        )
+
+
+def _rank(match: Match) -> tuple[int, bool, int, int, str]:
+    # Where only words match, the name with the least besides them is meant.
+    surplus = len(match.spot.name) if match.tier == WORDS else 0
+    return match.tier, not match.spot.is_island, surplus, -match.spot.importance, match.spot.name
+
+
+def _is_one_place(best: Match, other: Match) -> bool:
+    """Spots that one name means together: an island's ports, or a station that two operators spell apart."""
+    away_m = _metres(best.spot, other.spot)
+    if best.spot.is_island and other.spot.is_island and other.tier == best.tier:
+        return away_m <= ISLAND_PORTS_M
+    return max(best.tier, other.tier) <= UNBRACKETED and away_m <= TOGETHER_M
+
+
+def _kinds(ending: str) -> frozenset[Mode] | None:
+    return {"station": RAIL, "port": frozenset({Mode.FERRY})}.get(ending)
+
+
+def _metres(one: Spot, other: Spot) -> float:
+    return float(distance_m(np.array(one.lat), np.array(one.lon), np.array(other.lat), np.array(other.lon)))
+
+
+def _modes_of_stops(timetable: Timetable) -> list[frozenset[Mode]]:
+    """What stops at each stop, seen at the first run of each line."""
+    lines, parts = timetable.lines, timetable.parts
+    part_counts = np.diff(parts.offsets)
+    starts = np.repeat(lines.stop_offsets[:-1], part_counts) + parts.starts
+    within = np.arange(len(starts)) - np.repeat(parts.offsets[:-1], part_counts)
+    trips = parts.trips[np.repeat(parts.trip_offsets[:-1], part_counts) + within]
+    types = timetable.routes.types[timetable.trips.routes[trips]]
+    of_positions = np.repeat(types, np.diff(np.append(starts, len(lines.stops))))
+    modes: list[set[Mode]] = [set() for _ in range(timetable.stop_count)]
+    for stop, route_type in np.unique(np.stack([lines.stops, of_positions]), axis=1).T.tolist():
+        modes[stop].add(mode_of(route_type))
+    return [frozenset(each) for each in modes]
+
+
+def _names_by_language(timetable: Timetable) -> dict[str, dict[int, str]]:
+    """Language -> owner (a stop, or -1 - station) -> name; the first of several in one language."""
+    names: dict[str, dict[int, str]] = {}
+    texts = list_strings(timetable.name_texts)
+    for owner, language, text in zip(timetable.names.owners, timetable.names.languages, texts, strict=True):
+        names.setdefault(timetable.languages[int(language)], {}).setdefault(int(owner), text)
+    return names

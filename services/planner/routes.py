@@ -1,0 +1,169 @@
+"""The endpoints of the planner: the MOTIS API's, with our additions."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, StringConstraints
+
+from maas.errors import OutsideFeedDates
+from maas.journeys import Journey, PlanRequest
+from routing.strings import list_strings
+from services.planner.handlers import Planner
+from services.planner.motis import (
+    GeocodeQuery,
+    ItineraryMessage,
+    MatchMessage,
+    PlanMessage,
+    PlanQuery,
+    itinerary_message,
+    match_message,
+    place_message,
+)
+from services.planner.network import Network
+from services.planner.search import Answer
+from services.platform.clock import Clock
+from services.platform.service import Call, Reply, Route
+
+_TAG = "planning"
+_DEFAULT_LANGUAGE = ""
+JourneyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,2000}$")]
+
+
+class Endpoints:
+    """HTTP's view of the planner."""
+
+    def __init__(self, planner: Planner, clock: Clock) -> None:
+        self._planner = planner
+        self._clock = clock
+
+    async def plan(self, call: Call) -> Reply:
+        """GET /api/v6/plan."""
+        query: PlanQuery = call.query
+        network = self._planner.in_force.get()
+        zone = network.router.timetable.zone
+        at = query.time or self._clock.now()
+        cursor, _, epoch_s = (query.page_cursor or "").partition("|")
+        leaves_before = None
+        if cursor == "LATER":
+            at = datetime.fromtimestamp(int(epoch_s), tz=UTC)
+        elif cursor == "EARLIER":
+            at = leaves_before = datetime.fromtimestamp(int(epoch_s), tz=UTC)
+        request = PlanRequest(
+            origin=query.from_place,
+            destination=query.to_place,
+            # A time without an offset is local.
+            at=at if at.tzinfo else at.replace(tzinfo=zone),
+            arrive_by=query.arrive_by and not cursor,
+            interchanges_max=query.max_transfers,
+            language=_choose_language(query.language, network),
+        )
+        _refuse_far_years(request.at)
+        answer = await self._planner.answer(
+            request,
+            count_min=query.num_itineraries if query.timetable_view else 1,
+            leaves_before=leaves_before,
+        )
+        return _reply(await self._plan_message(query, request, answer))
+
+    async def get_journey(self, call: Call) -> Reply:
+        """GET /api/journeys/{journey_id}."""
+        journey = await self._planner.get_journey(journey_id=call.path["journey_id"])
+        (itinerary,) = await self._itineraries(self._planner.in_force.get(), (journey,))
+        return _reply(itinerary)
+
+    async def geocode(self, call: Call) -> list[MatchMessage]:
+        """GET /api/v1/geocode."""
+        query: GeocodeQuery = call.query
+        network = self._planner.in_force.get()
+        matches = await self._planner.list_matches(query.text, count=query.num_results)
+        language = _choose_language(query.language, network)
+        zone_name = network.router.timetable.zone_name
+        return [
+            match_message(match, network.places, zone_name=zone_name, language=language) for match in matches
+        ]
+
+    async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
+        zone_name = answer.network.router.timetable.zone_name
+        direct = (answer.direct,) if answer.direct else ()
+        leaving = [journey.departs_at for journey in answer.journeys] or [request.at]
+        parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return PlanMessage(
+            request_parameters={name: str(value) for name, value in parameters.items()},
+            debug_output={},
+            from_=place_message(answer.origin.place, zone_name=zone_name),
+            to=place_message(answer.destination.place, zone_name=zone_name),
+            direct=await self._itineraries(answer.network, direct),
+            itineraries=await self._itineraries(answer.network, answer.journeys),
+            previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
+            next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
+        )
+
+    async def _itineraries(self, network: Network, journeys: tuple[Journey, ...]) -> list[ItineraryMessage]:
+        timetable = network.router.timetable
+        names = dict(
+            zip(list_strings(timetable.agency_ids), list_strings(timetable.agency_names), strict=True)
+        )
+        prices = await self._planner.list_prices(network, journeys)
+        return [
+            itinerary_message(journey, priced, zone_name=timetable.zone_name, agency_names=names)
+            for journey, priced in zip(journeys, prices, strict=True)
+        ]
+
+
+def build_routes(endpoints: Endpoints) -> list[Route]:
+    """What the service answers over HTTP."""
+    return [
+        Route(
+            method="GET",
+            path="/api/v6/plan",
+            operation="plan",
+            handler=endpoints.plan,
+            summary="Journeys from one place to another, with prices",
+            tag=_TAG,
+            query=PlanQuery,
+            response=PlanMessage,
+            problems=("place_not_found", "outside_feed_dates", "network_unavailable"),
+        ),
+        Route(
+            method="GET",
+            path="/api/v1/geocode",
+            operation="geocode",
+            handler=endpoints.geocode,
+            summary="What a name may mean",
+            tag=_TAG,
+            query=GeocodeQuery,
+            response=list[MatchMessage],
+            problems=("network_unavailable",),
+        ),
+        Route(
+            method="GET",
+            path="/api/journeys/{journey_id}",
+            operation="getJourney",
+            handler=endpoints.get_journey,
+            summary="A journey found before, as the network in force has it, with prices",
+            tag=_TAG,
+            path_types={"journey_id": JourneyId},
+            response=ItineraryMessage,
+            problems=("journey_not_found", "network_unavailable"),
+        ),
+    ]
+
+
+def _choose_language(asked: str, network: Network) -> str:
+    """The first of the languages asked for that the network's names have; else the feeds' own."""
+    known = {language.casefold(): language for language in network.router.timetable.languages}
+    for tag in asked.split(","):
+        for candidate in (tag.casefold(), tag.casefold().split("-")[0]):
+            if candidate in known:
+                return known[candidate]
+    return _DEFAULT_LANGUAGE
+
+
+def _refuse_far_years(at: datetime) -> None:
+    """Years at the ends of the calendar cannot be turned into another zone's time."""
+    if not 1971 <= at.year <= 9990:  # noqa: PLR2004 - well inside what datetime can hold
+        raise OutsideFeedDates(f"No timetable reaches the year {at.year}.")
+
+
+def _reply(message: BaseModel) -> Reply:
+    return Reply(body=message.model_dump_json(by_alias=True, exclude_none=True).encode())
