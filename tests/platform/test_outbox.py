@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,15 +157,26 @@ async def test_an_acknowledgement_of_a_stranger_changes_nothing(streams: Streams
         assert waiting == ([GROUP] if group == "planner" else [])
 
 
-async def test_redelivery_backs_off(streams: Streams) -> None:
+async def test_what_nobody_acknowledges_is_published_again_and_again_ever_more_slowly(
+    streams: Streams,
+) -> None:
     bus = CountingBus()
     relay = streams.relay(bus, redeliver_after_s=0.05)
     await streams.append(search(1))
+
+    async def was_tried_thrice() -> bool:
+        return bool(await streams.producer.fetchval("select attempts >= 3 from outbox"))
+
     async with running(relay.run):
-        await eventually(lambda: _has(bus, 3))
-    rows = await streams.producer.fetch("select attempts, published_at is not null as is_out from outbox")
-    assert rows[0]["attempts"] >= 3
-    assert rows[0]["is_out"]
+        await eventually(was_tried_thrice)
+    assert set(bus.numbers()) == {1}
+    # After three tries the next one waits 0.05 s x 2^3 = 0.4 s: nothing is claimed before, one is after.
+    published_at = await streams.producer.fetchval("update outbox set attempts = 3 returning published_at")
+    claim = queries["claim_unacknowledged"]
+    for waited_s, claimed in ((0.39, 0), (0.41, 1)):
+        now = published_at + timedelta(seconds=waited_s)
+        rows = await streams.producer.fetch(claim, 10, now, timedelta(seconds=0.05))
+        assert len(rows) == claimed
 
 
 async def test_old_acknowledged_events_are_forgotten_and_waiting_ones_kept(streams: Streams) -> None:
