@@ -82,7 +82,7 @@ async def test_from_empty_and_from_the_version_before_give_the_same_schema(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_files_are_numbered_without_gaps_and_titled(service: str) -> None:
-    names = sorted(path.name for path in SERVICES[service].iterdir() if not path.name.startswith("."))
+    names = sorted(path.name for path in SERVICES[service].glob("*.sql"))
     assert [name[:5] for name in names] == [f"{number:04d}_" for number in range(1, len(names) + 1)]
     assert all(name.endswith(".sql") and name[5:-4].replace("_", "").isalnum() for name in names)
 
