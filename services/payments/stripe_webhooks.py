@@ -20,6 +20,9 @@ _TIMESTAMP = re.compile(r"(?:^|,)\s*t=(\d{1,12})(?:,|$)")
 
 def read_news(body: bytes, *, signature: str, secret: str, now: datetime) -> News:
     """The event in a signed body. `now` is real time. Raises WebhookRefused."""
+    if not signature.isascii():
+        # The SDK compares texts in constant time, which Python does for ASCII only.
+        raise WebhookRefused("The signature is no ASCII text.")
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
     except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
@@ -27,7 +30,7 @@ def read_news(body: bytes, *, signature: str, secret: str, now: datetime) -> New
     _check_age(signature, now)
     try:
         return _news_of(orjson.loads(body))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
         raise WebhookRefused("The body is signed but is no event.") from error
 
 

@@ -21,8 +21,8 @@ from services.payments.stand_in.launcher import StandInProcess, start
 def call(process: StandInProcess, path: str, key: str | None = None, **fields: Any) -> Any:
     headers = {"Authorization": f"Bearer {process.api_key}"} | ({"Idempotency-Key": key} if key else {})
     body = urlencode(fields).encode() if fields else None
-    request = urllib.request.Request(process.url + path, data=body, headers=headers)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+    request = urllib.request.Request(process.url + path, data=body, headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
         return json.loads(response.read())
 
 
@@ -70,7 +70,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         "from services.payments.stand_in.launcher import start\n"
         "print(start(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
     )
-    parent = subprocess.Popen(  # noqa: S603 - our own interpreter
+    parent = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     assert parent.stdout is not None

@@ -1,0 +1,82 @@
+"""Real processes, really killed: kill -9 of the house and of the provider, again and again."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from payments.accounts import CARD_CLEARING, UNEARNED_FARES
+from payments.ports import LedgerPort, PaymentsPort
+from services.payments.stand_in.launcher import StandInProcess, start
+from services.platform.auth import Role
+from tests.services.payments.payer_process import amount_of, list_payment_ids, payments_house, work
+
+ROOT = Path(__file__).parents[3]
+KILLS = 4
+
+
+async def begin(database_url: str, stand_in: StandInProcess, seed: int) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.services.payments.payer_process",
+        database_url,
+        stand_in.url,
+        stand_in.api_key,
+        str(seed),
+        stdout=PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"working\n"
+    return process
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_each_payment_is_captured_and_refunded_once(
+    database_url: str, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    stand_in = start(tmp_path, webhook_url="")
+    started = [stand_in]
+    try:
+        for round_number in range(KILLS):
+            process = await begin(database_url, stand_in, seed)
+            await asyncio.sleep(rng.uniform(0.0, 0.25))
+            if round_number % 2:
+                os.kill(stand_in.pid, signal.SIGKILL)
+                await asyncio.sleep(rng.uniform(0.0, 0.1))
+            process.kill()
+            await process.wait()
+            if round_number % 2:
+                stand_in = start(tmp_path, webhook_url="")
+                started.append(stand_in)
+        await finish_and_audit(database_url, stand_in, seed, tmp_path)
+    finally:
+        for each in reversed(started):
+            each.stop()
+
+
+async def finish_and_audit(database_url: str, stand_in: StandInProcess, seed: int, folder: Path) -> None:
+    async with payments_house(database_url, stand_in.url, stand_in.api_key, folder) as house:
+        payments: Any = house.services["payments"].ports[PaymentsPort]
+        ledger: Any = house.services["ledger"].ports[LedgerPort]
+        async with asyncio.timeout(60):
+            await work(payments, seed)
+        status, answer = await house.call("GET", "/api/payments/reconciliation", role=Role.ADMIN)
+        assert status == 200
+        assert (answer["is_matched"], answer["unfinished"]) == (True, [])
+        amounts = [amount_of(each) for each in list_payment_ids(seed)]
+        kept = sum(amounts) - sum(each // 3 for each in amounts)
+        assert (answer["ours_minor"], answer["ledger_minor"], answer["provider_minor"]) == (kept, kept, kept)
+        assert answer["matched_count"] == 2 * len(amounts)
+        unearned = await ledger.get_balance(account_id=UNEARNED_FARES)
+        clearing = await ledger.get_balance(account_id=CARD_CLEARING)
+        assert (unearned.net_credit, clearing.net_credit) == (kept, -kept)
+        assert unearned.credits_pending == clearing.debits_pending == 0

@@ -1,0 +1,677 @@
+"""PaymentsPort and the endpoints, over the real database, the pure ledger and the stand-in behind the SDK."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp.test_utils import TestServer
+
+from payments.accounts import CARD_CLEARING, REFUNDS_DUE, UNEARNED_FARES
+from payments.errors import PaymentCommandDiffers, PaymentNotFound, ProviderUnavailable
+from payments.money import yen
+from payments.payment import Wanted
+from payments.ports import LedgerPort, Payment, PaymentsPort, PaymentState, Refund, RefundState
+from payments.transfers import Transfer, TransferCode
+from services.payments.service import build_with
+from services.payments.stand_in.webhooks import sign
+from services.payments.store import PaymentsStore
+from services.payments.stripe_provider import StripeProvider
+from services.platform.auth import Authenticator, Role
+from services.platform.clock import FixedClock
+from services.platform.context import ServiceContext
+from services.platform.http import build_app
+from services.platform.rpc import add_port_routes, port_client
+from services.platform.service import Service
+from tests.services.payments.conftest import API_KEY, RunningStandIn
+from tests.support.house import KeyOfTheTest, TestHouse, running_house
+from tests.support.memory_ledger import MemoryLedger
+
+NOW = datetime(2026, 5, 20, 11, 0, tzinfo=UTC)
+HOUSE_SECRET = "the-secret-of-the-test-house"  # noqa: S105 - of the test
+SECRET = "whsec_of_the_test"  # noqa: S105 - of the test
+VISA = "pm_card_visa"
+
+
+@dataclass
+class Setting:
+    """A running payments service and the world around it."""
+
+    house: TestHouse
+    port: PaymentsPort
+    ledger: MemoryLedger
+    stand_in: RunningStandIn
+    service: Service
+
+    async def open(self, amount: int = 1250, traveller_id: str = "alice") -> Payment:
+        return await self.port.open_payment(
+            payment_id=uuid4(), order_id=uuid4(), traveller_id=traveller_id, amount=yen(amount)
+        )
+
+    async def captured(self, amount: int = 1250, method: str = VISA) -> Payment:
+        payment = await self.open(amount)
+        await self.port.authorise(payment_id=payment.payment_id, payment_method=method)
+        return await self.port.capture(payment_id=payment.payment_id)
+
+    async def refund(self, payment: Payment, amount: int, refund_id: UUID | None = None) -> Refund:
+        return await self.port.refund(
+            refund_id=refund_id or uuid4(),
+            payment_id=payment.payment_id,
+            amount=yen(amount),
+            reason="cancelled",
+        )
+
+    def net(self, account_id: str) -> int:
+        return self.ledger.books.get_balance(account_id, now=NOW).net_credit
+
+    def pending(self) -> int:
+        return self.ledger.books.get_balance(UNEARNED_FARES, now=NOW).credits_pending
+
+    async def rows(self, query: str, *args: Any) -> list[Any]:
+        return await self.service.context.database.fetch(query, *args)
+
+    async def told(self, event_type: str) -> list[Any]:
+        rows = await self.rows("select payload from outbox where event_type = $1 order by id", event_type)
+        return [row["payload"] for row in rows]
+
+    async def reconciliation(self) -> Any:
+        status, body = await self.house.call("GET", "/api/payments/reconciliation", role=Role.ADMIN)
+        assert status == 200, body
+        return body
+
+    async def send_webhook(self, event: Any, *, at: int | None = None, secret: str = SECRET) -> int:
+        body = orjson.dumps(event)
+        signature = sign(body, secret=secret, at=at or int(datetime.now(UTC).timestamp()))
+        url = "/api/payments/webhooks/stripe"
+        async with self.house.client.post(
+            url, data=body, headers={"Stripe-Signature": signature}
+        ) as response:
+            return response.status
+
+    async def until(self, payment_id: UUID, state: PaymentState) -> Payment:
+        """The payment once the worker has brought it there."""
+
+        async def is_there() -> bool:
+            return (await self.port.get_payment(payment_id=payment_id)).state is state
+
+        await eventually(is_there)
+        return await self.port.get_payment(payment_id=payment_id)
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until another task has made it so."""
+    for _ in range(500):
+        if await is_so():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come about within ten seconds")
+
+
+@pytest.fixture
+async def setting(
+    request: pytest.FixtureRequest, database_url: str, stand_in: RunningStandIn, tmp_path: Path
+) -> AsyncIterator[Setting]:
+    """The service; its port is the local object, or for a test that `both_adapters` marks also HTTP's."""
+    clock = FixedClock(NOW)
+    ledger = MemoryLedger(clock)
+
+    def build(context: ServiceContext) -> Service:
+        provider = StripeProvider(
+            api_key=API_KEY,
+            api_base=stand_in.url,
+            webhook_secret=SECRET,
+            timeout_s=1.0,
+            network_retries=0,
+            rate_limit_pauses_s=(0.01, 0.01),
+        )
+        return build_with(context, provider)
+
+    async with running_house(
+        database_url, {"payments": build}, clock=clock, data_dir=tmp_path, ports={LedgerPort: ledger}
+    ) as house:
+        service = house.services["payments"]
+        port: Any = service.ports[PaymentsPort]
+        if getattr(request, "param", "local") == "local":
+            yield Setting(house, port, ledger, stand_in, service)
+            return
+        async with http_adapter(service, clock) as adapter:
+            yield Setting(house, adapter, ledger, stand_in, service)
+
+
+@asynccontextmanager
+async def http_adapter(service: Service, clock: FixedClock) -> AsyncIterator[PaymentsPort]:
+    """The same port, across HTTP."""
+    key = KeyOfTheTest(clock)
+    authenticator = Authenticator(identity=lambda: key, clock=clock, service_secret=HOUSE_SECRET)
+    app = build_app([], authenticator)
+    add_port_routes(app, [service], authenticator)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        url = f"http://{server.host}:{server.port}"
+        adapter: Any = port_client(PaymentsPort, base_url=url, session=session, secret=HOUSE_SECRET)
+        yield adapter
+
+
+both_adapters = pytest.mark.parametrize("setting", ["local", "http"], indirect=True)
+
+
+@both_adapters
+async def test_hold_then_capture(setting: Setting) -> None:
+    payment = await setting.open()
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert (held.state, held.captured) == (PaymentState.AUTHORISED, yen(0))
+    assert (setting.pending(), setting.net(UNEARNED_FARES)) == (1250, 0)
+    taken = await setting.port.capture(payment_id=payment.payment_id)
+    assert (taken.state, taken.captured) == (PaymentState.CAPTURED, yen(1250))
+    assert (setting.pending(), setting.net(UNEARNED_FARES), setting.net(CARD_CLEARING)) == (0, 1250, -1250)
+    assert await setting.told("PaymentCaptured") == [
+        {
+            "payment_id": str(payment.payment_id),
+            "order_id": str(payment.order_id),
+            "amount_minor": 1250,
+        }
+    ]
+
+
+@both_adapters
+async def test_every_command_may_be_repeated(setting: Setting) -> None:
+    payment = await setting.captured()
+    again = await setting.port.open_payment(
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        traveller_id=payment.traveller_id,
+        amount=payment.amount,
+    )
+    assert again == payment
+    assert await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA) == payment
+    assert await setting.port.capture(payment_id=payment.payment_id) == payment
+    refund_id = uuid4()
+    first = await setting.refund(payment, 250, refund_id)
+    assert await setting.refund(payment, 250, refund_id) == first
+    assert len(await setting.told("PaymentCaptured")) == len(await setting.told("RefundPaid")) == 1
+    assert len((await setting.stand_in.client.v1.balance_transactions.list_async()).data) == 2
+
+
+@both_adapters
+async def test_void_lets_the_hold_go(setting: Setting) -> None:
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    voided = await setting.port.void(payment_id=payment.payment_id)
+    assert voided.state is PaymentState.VOIDED
+    assert (setting.pending(), setting.net(UNEARNED_FARES)) == (0, 0)
+    assert await setting.port.void(payment_id=payment.payment_id) == voided
+    assert (await setting.port.capture(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+    [intent] = (await setting.stand_in.client.v1.payment_intents.list_async()).data
+    assert intent.status == "canceled"
+
+
+async def test_what_was_never_authorised_is_voided_without_asking_anyone(setting: Setting) -> None:
+    payment = await setting.open()
+    assert (await setting.port.void(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+    authorised = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert authorised.state is PaymentState.VOIDED
+    assert (await setting.stand_in.client.v1.payment_intents.list_async()).data == []
+
+
+async def test_a_captured_payment_is_refunded_not_voided(setting: Setting) -> None:
+    payment = await setting.captured()
+    assert (await setting.port.void(payment_id=payment.payment_id)).state is PaymentState.CAPTURED
+
+
+@both_adapters
+async def test_a_declined_card_and_then_another(setting: Setting) -> None:
+    payment = await setting.open()
+    declined = await setting.port.authorise(
+        payment_id=payment.payment_id, payment_method="pm_card_chargeDeclinedInsufficientFunds"
+    )
+    assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "insufficient_funds")
+    assert await setting.port.capture(payment_id=payment.payment_id) == declined
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert (held.state, held.decline_code) == (PaymentState.AUTHORISED, None)
+
+
+async def test_a_declined_card_is_not_tried_twice_and_can_be_voided(setting: Setting) -> None:
+    payment = await setting.open()
+    for _ in range(2):
+        await setting.port.authorise(payment_id=payment.payment_id, payment_method="pm_card_chargeDeclined")
+    charges = (await setting.stand_in.client.v1.charges.list_async()).data
+    assert [each.status for each in charges] == ["failed"]
+    assert (await setting.port.void(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+
+
+async def test_an_amount_below_the_providers_smallest_is_declined(setting: Setting) -> None:
+    payment = await setting.open(amount=49)
+    declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "amount_too_small")
+
+
+async def test_an_unknown_payment_method_is_declined(setting: Setting) -> None:
+    payment = await setting.open()
+    declined = await setting.port.authorise(
+        payment_id=payment.payment_id, payment_method="pm_card_unheard_of"
+    )
+    assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "resource_missing")
+
+
+async def answer_bank(setting: Setting, payment: Payment, outcome: str) -> None:
+    address, _, secret = str(payment.next_action_url).partition("?secret=")
+    async with setting.stand_in.session.post(
+        address, data={"secret": secret, "outcome": outcome}, allow_redirects=False
+    ) as response:
+        assert response.status == 303
+
+
+async def test_the_payer_acts_and_the_next_look_sees_it(setting: Setting) -> None:
+    payment = await setting.open()
+    method = "pm_card_threeDSecure2Required"
+    waiting = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
+    assert waiting.state is PaymentState.REQUIRES_ACTION
+    assert setting.pending() == 0
+    still = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
+    assert still == waiting
+    await answer_bank(setting, waiting, "approve")
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
+    assert (held.state, held.next_action_url) == (PaymentState.AUTHORISED, None)
+    assert setting.pending() == 1250
+
+
+async def test_the_payer_acts_and_a_webhook_tells(setting: Setting) -> None:
+    payment = await setting.open()
+    waiting = await setting.port.authorise(
+        payment_id=payment.payment_id, payment_method="pm_card_threeDSecure2Required"
+    )
+    await answer_bank(setting, waiting, "approve")
+    events = setting.stand_in.inner.book.list_all("event")
+    # In the wrong order, each twice: only where the payment is now counts.
+    for event in events + events:
+        assert await setting.send_webhook(event) == 200
+    await setting.until(payment.payment_id, PaymentState.AUTHORISED)
+    assert setting.pending() == 1250
+    assert len(await setting.rows("select 1 from webhook")) == len(events)
+
+
+async def test_the_payer_refuses(setting: Setting) -> None:
+    payment = await setting.open()
+    method = "pm_card_threeDSecure2Required"
+    waiting = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
+    await answer_bank(setting, waiting, "refuse")
+    declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
+    assert declined.state is PaymentState.DECLINED
+    assert declined.decline_code == "payment_intent_authentication_failure"
+
+
+async def test_a_hold_that_expires_at_the_provider_is_voided_here(setting: Setting) -> None:
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    [intent] = setting.stand_in.inner.book.list_all("payment_intent")
+    await setting.stand_in.control(f"expire/{intent['id']}")
+    for event in setting.stand_in.inner.book.list_all("event", {"type": "payment_intent.canceled"}):
+        await setting.send_webhook(event)
+    await setting.until(payment.payment_id, PaymentState.VOIDED)
+    assert (setting.pending(), setting.net(UNEARNED_FARES)) == (0, 0)
+
+
+async def test_capture_of_an_expired_hold_is_void(setting: Setting) -> None:
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    [intent] = setting.stand_in.inner.book.list_all("payment_intent")
+    await setting.stand_in.control(f"expire/{intent['id']}")
+    assert (await setting.port.capture(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+    assert await setting.told("PaymentCaptured") == []
+
+
+async def test_refunds_reach_the_traveller_and_the_books(setting: Setting) -> None:
+    payment = await setting.captured()
+    refund = await setting.refund(payment, 250)
+    assert refund.state is RefundState.SUCCEEDED
+    assert (await setting.port.get_payment(payment_id=payment.payment_id)).refunded == yen(250)
+    balances = [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)]
+    assert balances == [-1000, 1000, 0]
+    assert await setting.told("RefundPaid") == [
+        {
+            "refund_id": str(refund.refund_id),
+            "order_id": str(payment.order_id),
+            "amount_minor": 250,
+            "reason": "cancelled",
+        }
+    ]
+
+
+@both_adapters
+async def test_a_refund_beyond_the_captured_is_refused_and_stays_so(setting: Setting) -> None:
+    payment = await setting.captured()
+    refund_id = uuid4()
+    assert (await setting.refund(payment, 1251, refund_id)).state is RefundState.REFUSED_EXCEEDS_CAPTURED
+    assert (await setting.refund(payment, 1250)).state is RefundState.SUCCEEDED
+    assert (await setting.refund(payment, 1)).state is RefundState.REFUSED_EXCEEDS_CAPTURED
+    assert (await setting.refund(payment, 1251, refund_id)).state is RefundState.REFUSED_EXCEEDS_CAPTURED
+
+
+async def test_refunds_at_the_same_time_share_what_is_left(setting: Setting) -> None:
+    payment = await setting.captured()
+    states = [each.state for each in await asyncio.gather(*(setting.refund(payment, 500) for _ in range(5)))]
+    # 1250 covers 500 twice.
+    assert states.count(RefundState.SUCCEEDED) == 2
+    assert states.count(RefundState.REFUSED_EXCEEDS_CAPTURED) == 3
+
+
+async def test_a_pending_refund_succeeds_or_fails_later(setting: Setting) -> None:
+    payment = await setting.captured(method="pm_card_pendingRefund")
+    succeeds, fails = await setting.refund(payment, 200), await setting.refund(payment, 300)
+    assert (succeeds.state, fails.state) == (RefundState.PENDING, RefundState.PENDING)
+    assert setting.net(REFUNDS_DUE) == 500
+    for refund, status in ((succeeds, "succeeded"), (fails, "failed")):
+        [there] = setting.stand_in.inner.book.list_all(
+            "refund", {"metadata.refund_id": str(refund.refund_id)}
+        )
+        await setting.stand_in.control(f"refunds/{there['id']}", status=status)
+    ended = [
+        await setting.refund(payment, amount, each.refund_id)
+        for amount, each in ((200, succeeds), (300, fails))
+    ]
+    assert [each.state for each in ended] == [RefundState.SUCCEEDED, RefundState.FAILED]
+    assert [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)] == [-1050, 1050, 0]
+    assert (await setting.reconciliation())["is_matched"] is True
+
+
+async def test_a_refund_that_comes_back_is_booked_back(setting: Setting) -> None:
+    payment = await setting.captured(method="pm_card_refundFail")
+    refund = await setting.refund(payment, 400)
+    assert refund.state is RefundState.SUCCEEDED
+    [there] = setting.stand_in.inner.book.list_all("refund")
+    await setting.stand_in.control(f"refunds/{there['id']}", status="failed")
+    [event] = setting.stand_in.inner.book.list_all("event", {"type": "refund.failed"})
+    await setting.send_webhook(event)
+
+    async def is_back() -> bool:
+        return (await setting.refund(payment, 400, refund.refund_id)).state is RefundState.FAILED
+
+    await eventually(is_back)
+    assert (await setting.port.get_payment(payment_id=payment.payment_id)).refunded == yen(0)
+    assert [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)] == [-1250, 1250, 0]
+    answer = await setting.reconciliation()
+    assert answer["is_matched"] is True
+    assert [(each["kind"], each["state"]) for each in answer["unfinished"]] == [("refund", "failed")]
+
+
+async def test_earned_fares_cannot_be_refunded_before_they_are_taken_back(setting: Setting) -> None:
+    payment = await setting.captured()
+    earned = Transfer(
+        transfer_id=uuid4(),
+        debit=UNEARNED_FARES,
+        credit=CARD_CLEARING,
+        amount_minor=1000,
+        code=TransferCode.ADJUSTMENT,
+        reference="test:earned",
+        effective_at=NOW,
+    )
+    [status] = await setting.ledger.post(transfers=[earned])
+    assert status.is_done
+    refund = await setting.refund(payment, 500)
+    assert refund.state is RefundState.FAILED
+    assert (await setting.stand_in.client.v1.refunds.list_async()).data == []
+    [row] = await setting.rows("select failure from refund")
+    assert row["failure"] == "exceeds_credits"
+
+
+# A time-out is a dropped connection that takes longer: one place is enough for it.
+FAULTS = [
+    *itertools.product(
+        ["error_before", "error_after", "drop_before", "drop_after"],
+        ["/v1/payment_intents", "/confirm", "/capture", "/v1/refunds"],
+    ),
+    ("timeout_before", "/capture"),
+    ("timeout_after", "/capture"),
+]
+
+
+@pytest.mark.parametrize(("kind", "ending"), FAULTS)
+async def test_after_any_fault_a_repeat_ends_well(setting: Setting, kind: str, ending: str) -> None:
+    await setting.stand_in.control("faults", kind=kind, method="POST", ending=ending, delay_s=1.2)
+    payment = await setting.open()
+    authorise = {"payment_id": payment.payment_id, "payment_method": VISA}
+    failures = 0
+    for command, arguments in (
+        (setting.port.authorise, authorise),
+        (setting.port.capture, {"payment_id": payment.payment_id}),
+    ):
+        try:
+            await command(**arguments)  # type: ignore[operator]
+        except ProviderUnavailable:
+            failures += 1
+            await command(**arguments)  # type: ignore[operator]
+    refund_id = uuid4()
+    refund = await setting.refund(payment, 250, refund_id)
+    if ending == "/v1/refunds":
+        assert refund.state is RefundState.PENDING, "the command is kept; the worker carries it on"
+        failures += 1
+        refund = await setting.refund(payment, 250, refund_id)
+    assert failures == 1
+    assert refund.state is RefundState.SUCCEEDED
+    after = await setting.port.get_payment(payment_id=payment.payment_id)
+    assert (after.captured, after.refunded) == (yen(1250), yen(250))
+    movements = (await setting.stand_in.client.v1.balance_transactions.list_async()).data
+    assert [each.amount for each in movements] == [-250, 1250]
+    assert (await setting.reconciliation())["is_matched"] is True
+
+
+async def test_the_provider_is_asked_patiently_when_it_is_busy(setting: Setting) -> None:
+    await setting.stand_in.control("faults", kind="rate_limited", count=2)
+    payment = await setting.open()
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert held.state is PaymentState.AUTHORISED
+
+
+@both_adapters
+async def test_the_worker_carries_on_what_a_caller_gave_up(setting: Setting) -> None:
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    await setting.stand_in.control("faults", kind="drop_before", ending="/capture", count=1)
+    with pytest.raises(ProviderUnavailable):
+        await setting.port.capture(payment_id=payment.payment_id)
+    await setting.until(payment.payment_id, PaymentState.CAPTURED)
+    assert len(await setting.told("PaymentCaptured")) == 1
+
+
+async def test_a_void_wins_over_a_capture_that_has_not_happened(setting: Setting) -> None:
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    await setting.stand_in.control("faults", kind="drop_late", ending="/capture")
+    with pytest.raises(ProviderUnavailable):
+        await setting.port.capture(payment_id=payment.payment_id)
+    assert (await setting.port.void(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+    # The lost capture arrives after all, and finds nothing to take.
+    assert await setting.stand_in.control("late") == {"came": 1}
+    assert (await setting.stand_in.client.v1.balance_transactions.list_async()).data == []
+
+
+async def test_commands_at_the_same_time_capture_once(setting: Setting) -> None:
+    payment = await setting.open()
+    await asyncio.gather(
+        *(setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA) for _ in range(4))
+    )
+    await asyncio.gather(*(setting.port.capture(payment_id=payment.payment_id) for _ in range(4)))
+    assert len(await setting.told("PaymentCaptured")) == 1
+    assert len((await setting.stand_in.client.v1.payment_intents.list_async()).data) == 1
+
+
+async def test_a_failure_that_comes_late_leaves_a_settled_payment_alone(setting: Setting) -> None:
+    payment = await setting.open()
+    store = PaymentsStore(setting.service.context.database)
+    before = await store.get_payment(payment.payment_id)
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    await store.note_payment_failure(before, "too late")
+    [row] = await setting.rows("select next_attempt_at, last_error from payment")
+    assert (row["next_attempt_at"], row["last_error"]) == (None, None)
+
+
+async def test_a_row_is_saved_only_over_the_version_it_was_read_at(setting: Setting) -> None:
+    payment = await setting.open()
+    store = PaymentsStore(setting.service.context.database)
+    row = await store.get_payment(payment.payment_id)
+    assert await store.save_payment(replace(row, wanted=Wanted.VOIDED)) is not None
+    assert await store.save_payment(replace(row, wanted=Wanted.CAPTURED)) is None
+
+
+async def test_keys_are_used_again_until_their_call_is_known_to_have_ended(setting: Setting) -> None:
+    store, subject = PaymentsStore(setting.service.context.database), uuid4()
+    first = await store.begin_call("capture", subject, {"a": 1})
+    again = await store.begin_call("capture", subject, {"a": 1})
+    assert (first.is_first, again.is_first, again.key) == (True, False, first.key)
+    other = await store.begin_call("capture", subject, {"a": 2})
+    assert other.key != first.key
+    await store.end_call(other.key, "faulted", "broke")
+    fresh = await store.begin_call("capture", subject, {"a": 2})
+    assert fresh.key not in (first.key, other.key)
+    await setting.service.context.database.execute(
+        "update provider_call set started_at = started_at - interval '24 hours' where key = $1", fresh.key
+    )
+    assert (await store.begin_call("capture", subject, {"a": 2})).key != fresh.key
+
+
+async def test_a_call_forgotten_by_the_provider_is_found_by_its_effect(setting: Setting) -> None:
+    payment = await setting.captured()
+    await setting.stand_in.control("faults", kind="drop_after", ending="/v1/refunds")
+    refund_id = uuid4()
+    assert (await setting.refund(payment, 300, refund_id)).state is RefundState.PENDING
+    # A day and more passes: the provider has forgotten the key, and we do not use it again.
+    await setting.service.context.database.execute(
+        "update provider_call set started_at = started_at - interval '25 hours'"
+    )
+    setting.stand_in.inner.book.forget_replies(9e12)
+    assert (await setting.refund(payment, 300, refund_id)).state is RefundState.SUCCEEDED
+    assert len((await setting.stand_in.client.v1.refunds.list_async()).data) == 1
+
+
+@both_adapters
+async def test_ids_belong_to_their_command(setting: Setting) -> None:
+    payment = await setting.captured()
+    with pytest.raises(PaymentCommandDiffers):
+        await setting.port.open_payment(
+            payment_id=payment.payment_id, order_id=uuid4(), traveller_id="alice", amount=payment.amount
+        )
+    refund = await setting.refund(payment, 100)
+    with pytest.raises(PaymentCommandDiffers):
+        await setting.refund(payment, 101, refund.refund_id)
+    with pytest.raises(PaymentNotFound):
+        await setting.port.capture(payment_id=uuid4())
+
+
+async def test_a_payment_is_seen_by_its_traveller_and_administrators_only(setting: Setting) -> None:
+    payment = await setting.captured()
+    path = f"/api/payments/{payment.payment_id}"
+    status, body = await setting.house.call("GET", path)
+    assert (status, body["captured"]) == (200, {"amount_minor": 1250, "currency": "JPY"})
+    assert (await setting.house.call("GET", path, role=Role.ADMIN, subject="root"))[0] == 200
+    status, body = await setting.house.call("GET", path, subject="mallory")
+    assert (status, body["code"]) == (404, "payment_not_found")
+    assert (await setting.house.call("GET", path, role=Role.CLERK))[0] == 403
+    assert (await setting.house.call("GET", "/api/payments/reconciliation"))[0] == 403
+    assert (await setting.house.call("GET", f"/api/payments/{uuid4()}"))[0] == 404
+
+
+@pytest.mark.parametrize("offset_s", [-301, 301, 86_000])
+async def test_webhooks_too_old_or_from_the_future_are_refused(setting: Setting, offset_s: int) -> None:
+    event = a_strange_event()
+    now = int(datetime.now(UTC).timestamp())
+    # One second of tolerance for the second that may pass between the two readings.
+    assert await setting.send_webhook(event, at=now + offset_s + (5 if offset_s > 0 else -5)) == 400
+    assert await setting.send_webhook(event, at=now + (290 if offset_s > 0 else -290)) == 200
+
+
+def a_strange_event(kind: str = "mandate.updated") -> dict[str, Any]:
+    return {"id": f"evt_{uuid4().hex}", "type": kind, "created": 1_800_000_000, "data": {"object": {}}}
+
+
+async def test_a_forged_webhook_is_refused(setting: Setting) -> None:
+    assert await setting.send_webhook(a_strange_event(), secret="whsec_wrong") == 400  # noqa: S106
+    async with setting.house.client.post("/api/payments/webhooks/stripe", data=b"{}") as unsigned:
+        assert unsigned.status == 400
+        assert (await unsigned.json())["code"] == "webhook_signature_invalid"
+    foreign = {"Stripe-Signature": "t=1,v1=署名"}
+    async with setting.house.client.post("/api/payments/webhooks/stripe", headers=foreign) as response:
+        assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b"nonsense",
+        b"\xff",
+        b'{"id":7,"type":"a","created":1,"data":{"object":{}}}',
+        b'{"id":"e","type":"a","created":1,"data":{"object":[]}}',
+        b'{"id":"e","type":"a","created":99999999999999999,"data":{"object":{}}}',
+    ],
+)
+async def test_signed_nonsense_is_refused(setting: Setting, body: bytes) -> None:
+    signature = sign(body, secret=SECRET, at=int(datetime.now(UTC).timestamp()))
+    async with setting.house.client.post(
+        "/api/payments/webhooks/stripe", data=body, headers={"Stripe-Signature": signature}
+    ) as response:
+        assert response.status == 400
+
+
+async def test_unknown_events_are_acknowledged_and_kept(setting: Setting) -> None:
+    event = a_strange_event()
+    assert await setting.send_webhook(event) == 200
+    assert await setting.send_webhook(event) == 200
+    [row] = await setting.rows("select event_type, next_attempt_at from webhook")
+    assert (row["event_type"], row["next_attempt_at"]) == ("mandate.updated", None)
+
+
+async def test_an_event_about_another_houses_payment_changes_nothing(setting: Setting) -> None:
+    event = a_strange_event("payment_intent.succeeded")
+    stranger = {"object": "payment_intent", "id": "pi_x", "metadata": {"payment_id": str(uuid4())}}
+    event["data"]["object"] = stranger
+    assert await setting.send_webhook(event) == 200
+
+    async def is_done() -> bool:
+        return not await setting.rows("select 1 from webhook where next_attempt_at is not null")
+
+    await eventually(is_done)
+
+
+async def test_reconciliation_finds_what_only_one_side_knows(setting: Setting) -> None:
+    await setting.captured(1000)
+    assert (await setting.reconciliation())["is_matched"] is True
+    # Somebody charges a card by hand at the provider, and somebody books a payment by hand in the ledger.
+    by_hand = await setting.stand_in.client.v1.payment_intents.create_async(
+        params={"amount": 700, "currency": "jpy", "payment_method": VISA, "confirm": True}
+    )
+    wrong = Transfer(
+        transfer_id=uuid5(uuid4(), "x"),
+        debit=CARD_CLEARING,
+        credit=UNEARNED_FARES,
+        amount_minor=30,
+        code=TransferCode.PAYMENT,
+        reference="test:by hand",
+        effective_at=NOW,
+    )
+    await setting.ledger.post(transfers=[wrong])
+    answer = await setting.reconciliation()
+    assert answer["is_matched"] is False
+    found = {
+        (each["kind"], each["subject_id"]): (
+            each["ours_minor"],
+            each["ledger_minor"],
+            each["provider_minor"],
+        )
+        for each in answer["unmatched"]
+    }
+    assert found == {
+        ("provider_movement", str(by_hand.latest_charge)): (0, 0, 700),
+        ("ledger_entry", str(wrong.transfer_id)): (0, 30, 0),
+    }
+    assert (answer["ours_minor"], answer["ledger_minor"], answer["provider_minor"]) == (1000, 1030, 1700)
+    # 3.6 % of 1000 is 36, of 700 is 25.2.
+    assert answer["provider_fees_minor"] == 61
+    assert answer["matched_count"] == 1
