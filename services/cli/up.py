@@ -163,7 +163,8 @@ async def _provider(settings: Settings, only: list[str]) -> AsyncIterator[Settin
         return
     from services.payments.stand_in.launcher import start  # noqa: PLC0415 - not needed with a real key
 
-    stand_in = await asyncio.to_thread(start, Path(settings.data_dir) / "stand_in")
+    webhook_url = f"http://127.0.0.1:{settings.port}/api/payments/webhooks/stripe"
+    stand_in = await asyncio.to_thread(start, Path(settings.data_dir), webhook_url=webhook_url)
     try:
         yield replace(
             settings,
