@@ -137,13 +137,15 @@ def _check_files(names: frozenset[str], notices: Notices) -> None:
 def _read_table(content: bytes, spec: TableSpec, notices: Notices) -> pl.DataFrame | None:
     """The table, or None if an optional file had to be left out whole."""
     wanted = [column.name for column in spec.columns]
+    slipped = notices.count("row_too_long")
     texts = read_columns(content, file=spec.file, wanted=wanted, notices=notices)
     if texts is None or not _has_columns(texts, spec, notices):
         if spec.name in _VITAL:
             raise _Unusable
         return None
     table = convert_columns(texts, spec, notices)
-    if spec.name in _NO_ROW_MAY_BE_LOST and table.height < texts.height:
+    is_row_lost = table.height < texts.height or notices.count("row_too_long") > slipped
+    if spec.name in _NO_ROW_MAY_BE_LOST and is_row_lost:
         message = "A row that cannot be read may hide that a trip does not run; mend it, then load again."
         notices.add("vital_row_lost", Severity.ERROR, message, file=spec.file)
         raise _Unusable

@@ -125,8 +125,8 @@ def test_a_lost_exception_makes_the_feed_unusable() -> None:
     """A date that cannot be read may be the day on which the ship does not sail."""
     header = b"service_id,date,exception_type\n"
     assert read(calendar_dates=header + b"daily,20260505,2\n").feed is not None
-    for row in (b"daily,2026-05-05,2\n", b",20260505,2\n", b"daily,20260505,x\n"):
-        reading = read(calendar_dates=header + row)
+    for row in (b"daily,2026-05-05,2\n", b",20260505,2\n", b"daily,20260505,x\n", b"a,daily,20260505,2\n"):
+        reading = read(calendar_dates=header + b"daily,20260506,2\n" + row)
         assert reading.feed is None
         assert reading.notices.count("vital_row_lost") == 1
 

@@ -70,7 +70,8 @@ def test_small_feeds_keep_every_row(real_data: Path, name: str) -> None:
         "translations",
     ):
         assert reading.feed[table].height == count_rows(real_data / name, f"{table}.txt"), table
-    # Some services of the ferries and of C-TRAN have no day; Caltrain's rider_categories are an older draft's.
+    # Some services of the ferries and of C-TRAN have no day; Caltrain's
+    # rider_categories are an older draft's.
     assert codes(reading) <= {"service_never_runs", "missing_column"}
 
 

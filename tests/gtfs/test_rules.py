@@ -99,6 +99,7 @@ CASES = (
         left=parents,
         expected=(None, None, None),
     ),
+    Case("stop_time_nowhere", "stop_times.txt", "t1,B,2", "t1,,2", expected=("t2",)),
     Case("window_invalid", "stop_times.txt", "8:00:00,18:00:00", "18:00:00,8:00:00", files=VAN),
     Case("window_invalid", "stop_times.txt", "8:00:00,18:00:00", "8:00:00,", files=VAN),
     Case("decreasing_time", "stop_times.txt", "08:30:00,08:30:00", "07:30:00,07:30:00", expected=("t2",)),
