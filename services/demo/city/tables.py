@@ -301,7 +301,12 @@ def list_footpaths() -> tuple[Footpath, ...]:
 def list_berths() -> tuple[BerthCount, ...]:
     """What each sailing can sell, by class."""
     return tuple(
-        BerthCount(trip_id=row["trip_id"], fare_class=row["fare_class"], place_count=int(row["place_count"]))
+        BerthCount(
+            trip_id=row["trip_id"],
+            fare_class=row["fare_class"],
+            aliases=tuple(row["aliases"].split()),
+            place_count=int(row["place_count"]),
+        )
         for row in _rows("berths.csv")
     )
 
