@@ -52,6 +52,8 @@ async def test_the_report_names_feeds_dates_and_notices_with_file_and_row(
 async def test_without_a_house_the_cure_is_told(tmp_path: Path) -> None:
     console, _ = console_of_the_test()
     with pytest.raises(CommandFailed, match="maas up"):
-        await run_load([tmp_path], tariffs=None, url="http://127.0.0.1:1", token=str(tmp_path), console=console)
+        await run_load(
+            [tmp_path], tariffs=None, url="http://127.0.0.1:1", token=str(tmp_path), console=console
+        )
     with pytest.raises(CommandFailed, match="maas up"):
         read_admin_token(tmp_path)
