@@ -21,7 +21,7 @@ from services.platform.service import Route, Service
 log = structlog.get_logger()
 
 CONNECT_S_MAX = 3.0
-SILENCE_S_MAX = 60.0
+SILENCE_S_MAX = 600.0  # loading a region's feeds answers only when it is done
 _HOP_BY_HOP = frozenset(
     {
         "connection",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +16,19 @@ import aiohttp
 import orjson
 import pytest
 
+from gtfs.literal import literal_contents
 from services.platform.embedded.ports import pick_free_port
 from tests.conftest import ROOT
 from tests.support.compose_file import list_our_services
 
 # Eleven interpreters start at once on two cores.
 READY_S_MAX = 150
+CITY = """
+    agency Toei name="東京都交通局"
+    route Oedo subway agency=Toei
+    stops Tochomae Nakai
+    t1    08:00    08:10
+"""
 STOP_S_MAX = 40
 
 
@@ -65,7 +73,13 @@ def processes(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Pro
         process.wait()
 
 
-async def wait_ready(processes: Processes, session: aiohttp.ClientSession) -> None:
+def write_feed(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in literal_contents(CITY).items():
+            archive.writestr(name, content)
+
+
+async def wait_ready(processes: Processes, session: aiohttp.ClientSession, *, with_network: bool) -> None:
     deadline = time.monotonic() + READY_S_MAX
     waiting = dict(processes.urls)
     while waiting:
@@ -73,7 +87,7 @@ async def wait_ready(processes: Processes, session: aiohttp.ClientSession) -> No
             assert processes.running[name].poll() is None, f"{name} ended:\n{processes.log_of(name)}"
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with session.get(f"{url}/health/ready") as answer:
-                    if answer.status == 200:
+                    if answer.status == 200 or (name == "planner" and not with_network):
                         del waiting[name]
         assert time.monotonic() < deadline, {name: processes.log_of(name) for name in waiting}
         await asyncio.sleep(0.3)
@@ -83,7 +97,7 @@ async def wait_ready(processes: Processes, session: aiohttp.ClientSession) -> No
 @pytest.mark.timeout(400)
 async def test_eleven_processes_are_one_house(processes: Processes) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        await wait_ready(processes, session)
+        await wait_ready(processes, session, with_network=False)
         front = processes.urls["gateway"]
 
         # Every service's endpoints are reached at the gateway's address.
@@ -102,6 +116,29 @@ async def test_eleven_processes_are_one_house(processes: Processes) -> None:
             assert answer.status == 200, await answer.text()
         async with session.get(f"{front}/api/orders") as answer:
             assert answer.status == 401
+
+        # An administrator loads a feed; feeds tells planner over Redis, planner maps the file it wrote.
+        feed = processes.folder / "city.zip"
+        await asyncio.to_thread(write_feed, feed)
+        admin = await asyncio.to_thread((processes.folder / "gateway" / "admin.token").read_text)
+        async with session.post(
+            f"{front}/api/networks",
+            json={"paths": [str(feed)]},
+            headers={"Authorization": f"Bearer {admin}"},
+        ) as answer:
+            assert answer.status == 201, await answer.text()
+        await wait_ready(processes, session, with_network=True)
+        async with session.get(
+            f"{front}/api/v6/plan",
+            params={
+                "fromPlace": "city:Tochomae",
+                "toPlace": "city:Nakai",
+                "time": "2026-05-20T07:30:00+09:00",
+            },
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+            itineraries = (await answer.json())["itineraries"]
+        assert itineraries[0]["startTime"] == "2026-05-20T08:00:00+09:00"
 
         # The house's own questions are not for the outside.
         async with session.post(
