@@ -3,10 +3,10 @@
 Problem   A ship is cancelled in the afternoon. The subway to the pier and the bus on the island were bought
           with it, each from another operator with rules of its own.
 Idea      The fare that holds the cancelled leg is given back in full, as the operator's rule for its
-          own cancellation says. Fares of the same order that are not ridden yet have lost their purpose through
-          no fault of the traveller: they are given back in full too, because nobody has carried anyone for them
-          and the platform still holds the money. What was ridden stays paid. Each fare is one line with its
-          reason.
+          own cancellation says. Fares of the same order that are not ridden yet have lost their purpose
+          through no fault of the traveller: they are given back in full too, because nobody has carried
+          anyone for them and the platform still holds the money. What was ridden stays paid. Each fare is
+          one line with its reason.
 Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py).
 Source    facts B3.4 (operator cancellation), B3.5; payments rule 22 (refunds use the original shares).
 """

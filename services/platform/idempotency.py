@@ -3,7 +3,7 @@
 Problem   A client that lost the answer repeats the command; two copies may even run at once.
 Idea      The key is taken in a row before the command runs; the reply is stored with it. Same key and same
           request: the stored reply. Same key, other request: an error. Still running: 409. A process that
-          died holding a key frees it after a minute; the command that then runs again derives its ids from
+          died holding a key frees it after seconds; the command that then runs again derives its ids from
           the key (Call.command_id), so what the first try did is found, not doubled.
 Source    IETF draft "The Idempotency-Key HTTP Header Field"; facts on payments, rule 4.
 """
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from services.platform.database import Database, load_queries
+from services.platform.leases import kept_alive
 from services.platform.problem import Problem
 from services.platform.service import Reply
 
@@ -54,7 +55,8 @@ async def run_once(
     if await database.fetchval(queries["begin_idempotent"], *name, request_hash) is None:
         return await _stored_reply(database, name, request_hash)
     try:
-        reply = await command()
+        async with kept_alive(lambda: database.execute(queries["renew_idempotent"], *name)):
+            reply = await command()
     except BaseException:
         await database.execute(queries["free_idempotent"], *name)
         raise

@@ -48,12 +48,17 @@ delete from idempotency where created_at < $1
 -- name: begin_idempotent
 -- Takes the key for this request; no row when somebody has it. Locks: the row.
 insert into idempotency (principal, operation, key, request_hash, locked_until)
-values ($1, $2, $3, $4, clock_timestamp() + interval '60 seconds')
+values ($1, $2, $3, $4, clock_timestamp() + interval '8 seconds')
 on conflict (principal, operation, key) do update
     set locked_until = excluded.locked_until
     where idempotency.status is null and idempotency.locked_until < clock_timestamp()
       and idempotency.request_hash = excluded.request_hash
 returning key
+
+-- name: renew_idempotent
+-- The command still runs.
+update idempotency set locked_until = clock_timestamp() + interval '8 seconds'
+where principal = $1 and operation = $2 and key = $3 and status is null
 
 -- name: find_idempotent
 select request_hash, status, media_type, body from idempotency

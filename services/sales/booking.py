@@ -27,6 +27,7 @@ from maas.orders import Order, OrderState, confirm, expire, roll_back
 from maas.ports import BerthPort, HoldState
 from payments.ports import Payment, PaymentsPort, PaymentState
 from services.platform.context import ServiceContext
+from services.platform.leases import kept_alive
 from services.sales.store import SalesStore
 
 log = structlog.get_logger()
@@ -61,7 +62,11 @@ class Booking:
             order = await self._get(order_id)
             done = order.state is OrderState.CONFIRMED
             return (BookingStatus.CONFIRMED if done else BookingStatus.NOT_PAYABLE), order, None
-        order, method = leased
+        async with kept_alive(lambda: self._store.renew_lease(order_id)):
+            return await self._walk(*leased)
+
+    async def _walk(self, order: Order, method: str) -> tuple[BookingStatus, Order, Payment | None]:
+        order_id = order.order_id
         payments = self._context.ports.get(PaymentsPort)
         await payments.open_payment(
             payment_id=order.payment_id,

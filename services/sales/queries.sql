@@ -35,11 +35,15 @@ where order_id = $1
 select document from customer_order where traveller_id = $1 order by placed_at desc, order_id limit $2
 
 -- name: take_lease
--- The right to drive a booking for thirty seconds; no row when somebody else has it. Locks: the row.
-update customer_order set lease_until = clock_timestamp() + interval '30 seconds',
+-- The right to drive a booking for some seconds; no row when somebody else has it. Locks: the row.
+update customer_order set lease_until = clock_timestamp() + interval '8 seconds',
     payment_method = coalesce($2, payment_method)
 where order_id = $1 and state = 'pending' and lease_until < clock_timestamp()
 returning document, payment_method
+
+-- name: renew_lease
+update customer_order set lease_until = clock_timestamp() + interval '8 seconds'
+where order_id = $1 and state = 'pending'
 
 -- name: drop_lease
 update customer_order set lease_until = '-infinity',

@@ -93,6 +93,10 @@ class SalesStore:
         row = await self._database.fetchrow(queries["take_lease"], order_id, payment_method)
         return None if row is None else (ORDERS.validate_python(row["document"]), row["payment_method"] or "")
 
+    async def renew_lease(self, order_id: UUID) -> None:
+        """The driver still lives."""
+        await self._database.execute(queries["renew_lease"], order_id)
+
     async def drop_lease(self, order_id: UUID, *, forget_method: bool) -> None:
         """Let others drive. With `forget_method` the booking is not taken up again by itself."""
         await self._database.execute(queries["drop_lease"], order_id, forget_method)

@@ -33,7 +33,7 @@ def api_schema(city: City) -> schemathesis.BaseSchema:
 
 @pytest.fixture(scope="session")
 def tokens(city: City) -> dict[Role, str]:
-    """A token for each role: the administrator's, a new traveller's, and staff that the administrator makes."""
+    """A token for each role: the administrator, a new traveller, and staff made by the administrator."""
     admin = city.admin_token
     tokens = {Role.ADMIN: admin, Role.TRAVELLER: city.new_traveller()}
     for role in (Role.CLERK, Role.ANALYST):

@@ -90,21 +90,22 @@ def start_city(folder: Path, *options: str, **environment: str) -> City:
         "MAAS_RATE_PER_S": "0",
         **environment,
     }
-    output = (folder.parent / f"{folder.name}.out").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.cli.main", "up", "--city", *options],
-        cwd=ROOT,
-        env=environ,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
+    output = folder.parent / f"{folder.name}.out"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli.main", "up", "--city", *options],
+            cwd=ROOT,
+            env=environ,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
     city = City(f"http://127.0.0.1:{port}", folder, process)
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        if b"Serving on" in Path(output.name).read_bytes():
+        if b"Serving on" in output.read_bytes():
             return city
         time.sleep(0.2)
     city.stop()
-    raise AssertionError(f"the city did not start:\n{Path(output.name).read_text()[-4000:]}")
+    raise AssertionError(f"the city did not start:\n{output.read_text()[-4000:]}")
