@@ -54,7 +54,10 @@ class LedgerPort(Protocol):
 
 
 class PaymentState(StrEnum):
-    """A customer's payment. OPEN -> REQUIRES_ACTION* -> AUTHORISED -> CAPTURED, or DECLINED, or VOIDED."""
+    """A customer's payment. OPEN -> REQUIRES_ACTION* -> AUTHORISED -> CAPTURED, or VOIDED.
+
+    DECLINED holds nothing; another method may then be tried on the same payment. The table: payment.py.
+    """
 
     OPEN = "open"
     REQUIRES_ACTION = "requires_action"

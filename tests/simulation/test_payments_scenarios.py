@@ -10,7 +10,7 @@ from tests.support.servers import PostgresForTests
 SEEDS_IN_GROUP = 6
 
 
-@pytest.mark.parametrize("group", range(200, 236, SEEDS_IN_GROUP))
+@pytest.mark.parametrize("group", range(200, 230, SEEDS_IN_GROUP))
 async def test_three_sides_agree_after_any_story(
     group: int, postgres_server: PostgresForTests, tmp_path: Path
 ) -> None:
