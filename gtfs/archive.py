@@ -20,7 +20,6 @@ _ZIP_TROUBLES = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     OSError,
     ValueError,

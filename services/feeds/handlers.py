@@ -13,7 +13,7 @@ import json
 import secrets
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,15 +236,23 @@ def _check_paths(paths: Sequence[str], tariffs: str | None) -> list[Path]:
     """The paths, each a zip or a folder and none twice by name. Raises Problem feed_unreadable."""
     found = [Path(text) for text in paths]
     for path in found:
-        if not path.is_absolute() or not (path.is_file() or path.is_dir()):
+        if not path.is_absolute() or not (_is(path, Path.is_file) or _is(path, Path.is_dir)):
             raise Problem("feed_unreadable", detail=f"{path} is no file or folder; give its absolute path.")
     feed_ids = [feed_id_of(path) for path in found]
     twice = sorted({feed_id for feed_id in feed_ids if feed_ids.count(feed_id) > 1})
     if twice:
         raise Problem("feed_unreadable", detail=f"Two feeds are called {twice[0]}; rename one file.")
-    if tariffs is not None and not (Path(tariffs).is_absolute() and Path(tariffs).is_dir()):
+    if tariffs is not None and not (Path(tariffs).is_absolute() and _is(Path(tariffs), Path.is_dir)):
         raise Problem("feed_unreadable", detail=f"{tariffs} is no folder of tariffs; give its absolute path.")
     return found
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Whether the path is of that kind; a name too long or a folder closed to us is of none."""
+    try:
+        return kind(path)
+    except OSError:
+        return False
 
 
 def _refusal(report: LoadReport) -> Problem:

@@ -153,7 +153,12 @@ async def test_a_broken_feed_leaves_the_old_network_in_force(database_url: str, 
 async def test_refused_paths_are_named(database_url: str, tmp_path: Path) -> None:
     city = write_zip(tmp_path, "city", CITY)
     async with house_on(database_url, tmp_path / "data") as house:
-        for paths in ([tmp_path / "absent.zip"], [city, city], [Path("relative.zip")]):
+        for paths in (
+            [tmp_path / "absent.zip"],
+            [city, city],
+            [Path("relative.zip")],
+            [Path("/" + "x" * 999)],
+        ):
             status, problem = await load(house, *paths)
             assert (status, problem["code"]) == (422, "feed_unreadable"), problem
         status, problem = await load(house, city, tariffs=tmp_path / "absent")
