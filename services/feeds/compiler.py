@@ -25,6 +25,7 @@ from gtfs.notices import Notices, Severity
 from gtfs.reader import Reading, read_feed
 from gtfs.rules import feed_freshness
 from gtfs.service_calendar import ServiceCalendar
+from gtfs.service_time import get_zone
 from gtfs.tables import Feed
 from maas.errors import MaasError
 from maas.fares.engine import FareEngine
@@ -124,7 +125,8 @@ def _read_one(path: Path, job: CompileJob) -> tuple[FeedReport, Feed | None]:
     feed = reading.feed
     calendar = None if feed is None else ServiceCalendar.from_feed(feed)
     if feed is not None:
-        feed_freshness.judge(feed, reading.notices, today=job.now.date())
+        zone = get_zone(feed["agency"]["agency_timezone"][0])
+        feed_freshness.judge(feed, reading.notices, today=job.now.astimezone(zone).date())
     report = FeedReport(
         feed_id=feed_id,
         source=str(path),
