@@ -18,6 +18,14 @@ _PORT_ENDINGS = ("港", "port", "항")
 
 def normalise(name: str) -> str:
     """The form in which names are compared: NFKC, no accents, katakana, no blanks or marks, case folded."""
+    # What is left of one mark may join with the letter before it, so go on until nothing changes.
+    before, form = "", _fold(name)
+    while form != before:
+        before, form = form, _fold(form)
+    return form
+
+
+def _fold(name: str) -> str:
     folded = unicodedata.normalize("NFKC", name).casefold()
     # Accents go from Latin letters only: in kana the same marks make another sound.
     plain = "".join(_without_accent(character) for character in folded)

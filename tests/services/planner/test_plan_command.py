@@ -1,0 +1,60 @@
+"""`maas plan` as a person sees it."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from services.cli.errors import CommandFailed
+from services.cli.plan import ask_plan, plan, print_plan
+from tests.services.planner.conftest import PlanningHouse
+
+ASKED = {"fromPlace": "都庁前", "toPlace": "大島 元町", "time": "2026-05-20T20:00:00", "numItineraries": "1"}
+
+
+def shown(answer: dict) -> str:
+    paper = io.StringIO()
+    print_plan(answer, Console(width=150, file=paper))
+    return paper.getvalue()
+
+
+async def test_it_shows_times_interchanges_and_prices(planning: PlanningHouse) -> None:
+    text = shown(await ask_plan(str(planning.house.client.make_url("")), ASKED))
+    for word in (
+        "都庁前",
+        "船 ship",
+        "22:00-06:00 +1",
+        "元町港",
+        "interchange",
+        "大人 adult ¥",
+        "小児 child ¥",
+    ):
+        assert word in text
+
+
+async def test_an_unknown_price_is_said_with_its_reason(planning: PlanningHouse) -> None:
+    answer = await ask_plan(str(planning.house.client.make_url("")), ASKED)
+    for price in answer["itineraries"][0]["prices"]:
+        del price["total"]
+        price["reason"] = "no tariff knows the ship"
+    assert "price unknown: no tariff knows the ship" in shown(answer)
+
+
+def test_nothing_found_is_said() -> None:
+    answer = {"from": {"name": "A"}, "to": {"name": "B"}, "direct": [], "itineraries": []}
+    assert "No journey" in shown(answer)
+
+
+async def test_a_refusal_is_told_with_its_cure(planning: PlanningHouse) -> None:
+    with pytest.raises(CommandFailed, match=r"No stop or place matches.*geocode"):
+        await ask_plan(str(planning.house.client.make_url("")), ASKED | {"toPlace": "無い"})
+
+
+async def test_without_a_house_the_cure_is_told() -> None:
+    with pytest.raises(CommandFailed, match="maas up"):
+        await ask_plan("http://127.0.0.1:9", ASKED)
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(CommandFailed, match="2026-05-20T20:00"):
+        plan("A", "B", at="tomorrow", arrive_by=False, language="", count=1, url="")
