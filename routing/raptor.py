@@ -90,6 +90,20 @@ class Router:
             return (on - first).days
         return self.timetable.get_day(on)
 
+    def lay_out(self, on: date) -> Instances:
+        """The instances that a search departing that day begins with; kept for the searches after it."""
+        before = self.timetable.overhang_days
+        day = self.timetable.get_day(on)
+        return self._instances(_Window(day, before, SEARCH_DAYS_AFTER[0], is_mirrored=False))
+
+    def goal(self, ends: Sequence[Access]) -> Int32:
+        """For each stop the walk from there to the goal; NONE where there is none."""
+        goal = np.full(self.timetable.stop_count, NONE, dtype=np.int32)
+        for end in ends:
+            if goal[end.stop] == NONE or end.walk_s < goal[end.stop]:
+                goal[end.stop] = end.walk_s
+        return goal
+
     # Searches ----------------------------------------------------------------------------------------------
 
     def _depart_at(self, query: Query, day: int, time_s: int) -> list[FoundJourney]:
@@ -156,7 +170,7 @@ class Router:
                 np.array([access.stop for access in query.access], dtype=np.int32),
                 np.array([time_s + access.walk_s for access in query.access], dtype=np.int32),
             ),
-            self._goal(query.egress),
+            self.goal(query.egress),
             int(NOT_REACHED) - 1 if latest_s is None else latest_s,
             labels,
         )
@@ -182,7 +196,7 @@ class Router:
                 np.array([egress.stop for egress in query.egress], dtype=np.int32),
                 np.array([egress.walk_s - time_s for egress in query.egress], dtype=np.int32),
             ),
-            self._goal(query.access),
+            self.goal(query.access),
             int(NOT_REACHED) - 1 if earliest_s is None else -earliest_s,
             labels,
         )
@@ -191,13 +205,6 @@ class Router:
     @staticmethod
     def _is_reached(labels: Labels) -> bool:
         return bool((labels.goal_s != NOT_REACHED).any())
-
-    def _goal(self, ends: Sequence[Access]) -> Int32:
-        goal = np.full(self.timetable.stop_count, NONE, dtype=np.int32)
-        for end in ends:
-            if goal[end.stop] == NONE or end.walk_s < goal[end.stop]:
-                goal[end.stop] = end.walk_s
-        return goal
 
     # Windows -----------------------------------------------------------------------------------------------
 

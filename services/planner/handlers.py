@@ -50,15 +50,13 @@ class Planner:
     async def plan(self, *, request: PlanRequest) -> PlanResult:
         """Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
         answer = await self.answer(request, count_min=1)
-        walk = answer.direct
-        is_best = walk is not None and not any(
-            journey.arrives_at < walk.arrives_at for journey in answer.journeys
-        )
-        journeys = (walk, *answer.journeys) if walk is not None and is_best else answer.journeys
+        # The rides that are kept all beat the walk; one without an interchange beats it in everything.
+        is_beaten = any(journey.interchanges == 0 for journey in answer.journeys)
+        walks = () if answer.direct is None or is_beaten else (answer.direct,)
         return PlanResult(
             origin=answer.origin.place,
             destination=answer.destination.place,
-            journeys=journeys,
+            journeys=(*answer.journeys, *walks),
             network_version=answer.network.version,
         )
 

@@ -25,7 +25,6 @@ PRECISION = 6
 PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cursor = Annotated[str, StringConstraints(pattern=r"^(LATER|EARLIER)\|[0-9]{1,10}$")]
 Languages = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9,-]{0,60}$")]
-When = Annotated[datetime, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00Z"))]
 
 
 class Message(BaseModel):
