@@ -10,7 +10,7 @@ Protocol, fixed before any number was read (workload routing-1):
 3. Timed: the connection scan (earliest arrival only, load_tests/connection_scan.py); the RAPTOR kernel
    (Pareto set of arrival and rides); `Router.find_journeys` (the set with latest departures, tidied, as
    journeys). Medians and 95th percentiles over the queries, and the ratio of medians to the scan.
-4. Every answer is checked while it is timed: the scan's arrival and the kernel's set against the known answers.
+4. Every answer is checked while it is timed: the scan against the known arrival, the kernel against the set.
 
 Takes about half a minute. Results: a table, and one line of JSON with commit and machine.
 """
@@ -31,7 +31,8 @@ from rich.table import Table
 from gtfs.reader import read_feed
 from load_tests.connection_scan import list_connections, scan
 from load_tests.machine import describe_machine, find_real_data
-from routing.build import BuildOptions, build_network
+from routing.assembly import BuildOptions
+from routing.build import build_network
 from routing.footpaths import WalkOptions
 from routing.kernels.arrays import NOT_REACHED, allocate_labels
 from routing.kernels.raptor import search

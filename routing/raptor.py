@@ -90,6 +90,16 @@ class Router:
             return (on - first).days
         return self.timetable.get_day(on)
 
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them from their cache, so that no traveller waits for that."""
+        ends = list_access(self.timetable, range(min(2, self.timetable.stop_count)))
+        at = get_instant(self.timetable, self.timetable.first_date, 0)
+        for arrive_by in (False, True):
+            self.find_journeys(Query(at=at, access=ends, egress=ends, arrive_by=arrive_by))
+        change = np.empty(2, dtype=np.int32)
+        ride = (0, 0, 0, 0)
+        best_interchange(self.timetable.lines, self.timetable.walks, ride, (0, 0, 0, 1), change)
+
     def lay_out(self, on: date) -> Instances:
         """The instances that a search departing that day begins with; kept for the searches after it."""
         before = self.timetable.overhang_days

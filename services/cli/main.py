@@ -8,6 +8,7 @@ from services.cli.check import check
 from services.cli.errors import CommandFailed
 from services.cli.keys import keys
 from services.cli.load import load
+from services.cli.plan import plan
 from services.cli.settle import settle
 from services.cli.up import up
 from services.cli.validate import validate
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 app.command()(up)
 app.command()(load)
+app.command()(plan)
 app.command()(settle)
 app.command()(check)
 app.command()(validate)

@@ -18,7 +18,7 @@ from maas.errors import NetworkUnavailable
 from maas.fares.engine import FareEngine
 from maas.fares.refunds import RefundRules
 from maas.ports import NetworkPort, PublishedNetwork
-from routing.raptor import Query, Router, get_instant, list_access
+from routing.raptor import Router
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
 from services.planner.places import PlaceIndex
@@ -52,7 +52,7 @@ def open_network(published: PublishedNetwork) -> Network:
     places = PlaceIndex(timetable)
     tariffs = folder / "tariffs"
     router = Router(timetable)
-    _warm_up(router)
+    router.warm_up()
     return Network(
         version=published.version,
         published_at=published.published_at,
@@ -62,15 +62,6 @@ def open_network(published: PublishedNetwork) -> Network:
         fares=FareEngine.from_folder(tariffs) if tariffs.is_dir() else None,
         refunds=RefundRules.from_folder(tariffs) if tariffs.is_dir() else None,
     )
-
-
-def _warm_up(router: Router) -> None:
-    """Search there and back: compiles the kernels, or loads them from their cache."""
-    timetable = router.timetable
-    ends = list_access(timetable, range(min(2, timetable.stop_count)))
-    at = get_instant(timetable, timetable.first_date, 0)
-    for arrive_by in (False, True):
-        router.find_journeys(Query(at=at, access=ends, egress=ends, arrive_by=arrive_by))
 
 
 class NetworkInForce:

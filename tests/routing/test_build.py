@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gtfs.literal import literal_feed
-from routing.build import BuildOptions, build_network, compile_timetable
+from routing.assembly import BuildOptions
+from routing.build import build_network, compile_timetable
 from routing.errors import MixedTimeZones, NetworkUnreadable, NothingToRoute
 from routing.footpaths import WalkOptions
 from routing.journey import FoundJourney, TripLeg, WalkLeg, resolve

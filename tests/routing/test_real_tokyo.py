@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gtfs.reader import read_feed
-from routing.build import BuildOptions, compile_timetable
+from routing.assembly import BuildOptions
+from routing.build import compile_timetable
 from routing.footpaths import WalkOptions
 from routing.journey import TripLeg, resolve
 from routing.raptor import Query, Router, get_instant, list_access, list_egress

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gtfs.literal import literal_feed
-from routing.build import BuildOptions, compile_timetable
+from routing.assembly import BuildOptions
+from routing.build import compile_timetable
 from routing.footpaths import StopTransfer, WalkOptions, build_walks, distance_m
 from routing.kernels.arrays import NOT_REACHED
 from routing.streets import estimate_walk, list_access_near

@@ -6,7 +6,8 @@ import polars as pl
 from hypothesis import strategies as st
 
 from gtfs.tables import DTYPES, TABLES, Feed
-from routing.build import BuildOptions, compile_timetable
+from routing.assembly import BuildOptions
+from routing.build import compile_timetable
 from routing.footpaths import WalkOptions
 from routing.timetable import Timetable
 from tests.oracles.journeys import PlainCall, PlainTrip, PlainWorld
