@@ -20,11 +20,12 @@ from payments.money import Money, split_exactly
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLine:
-    """What is given back of one component, why, and by whom."""
+    """What is given back of one component, why, and by whom; `fee_shares` is what the operators keep."""
 
     component_index: int
     amount: Money
     shares: dict[str, int]
+    fee_shares: dict[str, int]
     was_earned: bool
     reason: str
 
@@ -54,16 +55,21 @@ def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...
 
 
 def refund_line(component: OrderedComponent, *, amount: Money, reason: str) -> RefundLine:
-    """`amount` of a component, shared between the operators as its price was."""
-    shares = (
-        split_exactly(amount.amount_minor, component.shares)
-        if amount.amount_minor and any(component.shares.values())
-        else {}
-    )
+    """`amount` of a component, shared between the operators as its price was; the rest is their fee."""
+    shares = _split(amount.amount_minor, component.shares)
     return RefundLine(
         component_index=component.component_index,
         amount=amount,
         shares=shares,
+        fee_shares={
+            operator_id: share - shares.get(operator_id, 0)
+            for operator_id, share in component.shares.items()
+            if share != shares.get(operator_id, 0)
+        },
         was_earned=component.state is ComponentState.RIDDEN,
         reason=reason,
     )
+
+
+def _split(amount_minor: int, weights: dict[str, int]) -> dict[str, int]:
+    return split_exactly(amount_minor, weights) if amount_minor and any(weights.values()) else {}

@@ -4,7 +4,7 @@ The domain returns events and never publishes them: a handler puts them in the o
 Every event is a frozen dataclass of plain values, so that it survives JSON. `EVENT_TYPES` finds one by name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
@@ -161,7 +161,8 @@ class FareRefunded:
     """A fare component was given back to the traveller, in whole or in part, once for ever.
 
     `shares` are the operators' parts of what was given back and sum to `amount_minor`. `was_earned` says that
-    the ride had been rated before: then the operators give their parts back; else they never had them.
+    the ride had been rated before: then the operators give their parts back; else they never had them, and
+    earn `fee_shares`, what their rules keep of the price.
     """
 
     refund_id: UUID
@@ -171,6 +172,7 @@ class FareRefunded:
     shares: dict[str, int]
     was_earned: bool
     reason: str
+    fee_shares: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ Idea      `House` builds the chosen services over one clock and one bus. A port 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import aiohttp
 import structlog
@@ -14,16 +15,7 @@ from aiohttp import web
 
 from maas.ports import BerthPort, NetworkPort, OnDemandPort, PlannerPort
 from payments.ports import LedgerPort, PaymentsPort
-from services.demand.service import build as build_demand
-from services.demo.service import build as build_demo
-from services.dispatch.service import build as build_dispatch
-from services.feeds.service import build as build_feeds
 from services.gateway.face import GatewayService, open_to_public
-from services.gateway.service import build as build_gateway
-from services.ledger.service import build as build_ledger
-from services.partners.service import build as build_partners
-from services.payments.service import build as build_payments
-from services.planner.service import build as build_planner
 from services.platform.auth import Authenticator, IdentityPort
 from services.platform.bus import Bus, InProcessBus
 from services.platform.clock import Clock
@@ -37,27 +29,24 @@ from services.platform.rpc import add_port_routes, port_client
 from services.platform.runtime import Runtime
 from services.platform.service import Service
 from services.platform.settings import Settings
-from services.sales.service import build as build_sales
-from services.settlement.service import build as build_settlement
-from services.ticketing.service import build as build_ticketing
 
 log = structlog.get_logger()
 
 Build = Callable[[ServiceContext], Service]
 
-BUILDERS: Mapping[str, Build] = {
-    "gateway": build_gateway,
-    "ledger": build_ledger,
-    "feeds": build_feeds,
-    "planner": build_planner,
-    "payments": build_payments,
-    "partners": build_partners,
-    "dispatch": build_dispatch,
-    "sales": build_sales,
-    "ticketing": build_ticketing,
-    "settlement": build_settlement,
-    "demand": build_demand,
-}
+SERVICES: tuple[str, ...] = (
+    "gateway",
+    "ledger",
+    "feeds",
+    "planner",
+    "payments",
+    "partners",
+    "dispatch",
+    "sales",
+    "ticketing",
+    "settlement",
+    "demand",
+)
 """All services, in the order in which they start: who is asked at start comes before who asks."""
 
 OWNERS: Mapping[type, str] = {
@@ -72,6 +61,12 @@ OWNERS: Mapping[type, str] = {
 """Which service implements a port."""
 
 
+def builder_of(name: str) -> Build:
+    """The build function of a service. It is imported when it is needed: a process pays for what it runs."""
+    build: Build = import_module(f"services.{name}.service").build
+    return build
+
+
 @dataclass(slots=True)
 class House:
     """The services of one process, built and wired, with their application."""
@@ -80,7 +75,7 @@ class House:
     services: list[Service]
     app: web.Application
     runtime: Runtime
-    session: aiohttp.ClientSession
+    doors: "Doors"
 
     async def start(self) -> None:
         """Start all services; the application may be served afterwards."""
@@ -89,7 +84,7 @@ class House:
     async def stop(self) -> None:
         """Stop all services."""
         await self.runtime.stop()
-        await self.session.close()
+        await self.doors.close()
 
 
 def build_house(
@@ -100,12 +95,12 @@ def build_house(
     Call inside a running event loop. Raises SettingsInvalid.
     """
     names = _chosen(only)
-    session = aiohttp.ClientSession()
-    ports = Ports(remote=_remote(settings, session))
+    doors = Doors(settings)
+    ports = Ports(remote=doors.open)
     bus: Bus = RedisBus(settings.redis_url) if settings.redis_url else InProcessBus()
-    services = [BUILDERS[name](_context(name, settings, clock, ports)) for name in names]
+    services = [builder_of(name)(_context(name, settings, clock, ports)) for name in names]
     if with_demo:
-        services.append(build_demo(_context("demo", settings, clock, ports)))
+        services.append(builder_of("demo")(_context("demo", settings, clock, ports)))
     for service in services:
         for port, implementation in service.ports.items():
             ports.offer(port, implementation)
@@ -115,25 +110,27 @@ def build_house(
     app = build_app(services, authenticator)
     for gateway in services:
         if isinstance(gateway, GatewayService):
-            elsewhere = [BUILDERS[name](_context(name, settings, clock, ports)) for name in _elsewhere(names)]
+            elsewhere = [
+                builder_of(name)(_context(name, settings, clock, ports)) for name in _elsewhere(names)
+            ]
             open_to_public(app, gateway=gateway, services=[*services, *elsewhere], local=services)
     if settings.service_secret:
         add_port_routes(app, services, authenticator)
-    return House(settings, services, app, Runtime(services, bus), session)
+    return House(settings, services, app, Runtime(services, bus), doors)
 
 
 def _elsewhere(names: Sequence[str]) -> list[str]:
     """Services of other processes: built here, never started, so that the gateway knows their endpoints."""
-    return [name for name in BUILDERS if name not in names]
+    return [name for name in SERVICES if name not in names]
 
 
 def _chosen(only: Sequence[str]) -> list[str]:
-    unknown = sorted(set(only) - set(BUILDERS))
+    unknown = sorted(set(only) - set(SERVICES))
     if unknown:
         raise SettingsInvalid(
-            f"There is no service called {', '.join(unknown)}. The services are: {', '.join(BUILDERS)}."
+            f"There is no service called {', '.join(unknown)}. The services are: {', '.join(SERVICES)}."
         )
-    return [name for name in BUILDERS if not only or name in only]
+    return [name for name in SERVICES if not only or name in only]
 
 
 def _context(name: str, settings: Settings, clock: Clock, ports: Ports) -> ServiceContext:
@@ -149,19 +146,31 @@ def _context(name: str, settings: Settings, clock: Clock, ports: Ports) -> Servi
     )
 
 
-def _remote(settings: Settings, session: aiohttp.ClientSession) -> Callable[[type], object]:
-    def remote(port: type) -> object:
+class Doors:
+                f"The {owner} service lives in another process; MAAS_SERVICE_URLS has no address for it. "
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self, port: type) -> object:
+        """The adapter of a port whose owner lives elsewhere. Raises SettingsInvalid."""
         owner = OWNERS[port]
-        if owner not in settings.service_urls:
+        if owner not in self._settings.service_urls:
             raise SettingsInvalid(
                 f"The {owner} service lives in another process, and MAAS_SERVICE_URLS has no address for it. "
                 f'Add {{"{owner}": "http://host:port"}}.'
             )
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
         return port_client(
             port,
-            base_url=settings.service_urls[owner],
-            session=session,
-            secret=settings.service_secret,
+            base_url=self._settings.service_urls[owner],
+            session=self._session,
+            secret=self._settings.service_secret,
         )
 
-    return remote
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()

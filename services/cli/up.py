@@ -28,6 +28,9 @@ from services.platform.telemetry import configure_logging
 
 console = Console(highlight=False)
 
+# Longer request lines never reach our own errors: the parser answers them in plain text.
+LINE_BYTES_MAX = 64 * 1024
+
 
 def up(
     services: Annotated[
@@ -100,7 +103,13 @@ async def _serve(settings: Settings, *, only: list[str], demo: bool, once: bool,
             house = build_house(complete, clock, only=only, with_demo=city)
             try:
                 await house.start()
-                runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=5)
+                runner = web.AppRunner(
+                    house.app,
+                    access_log=None,
+                    shutdown_timeout=5,
+                    max_line_size=LINE_BYTES_MAX,
+                    max_field_size=LINE_BYTES_MAX,
+                )
                 await runner.setup()
                 await web.TCPSite(runner, complete.host, complete.port, reuse_address=True).start()
             except BaseException:

@@ -21,5 +21,5 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "FareRefunded": ("settlement",),
     "NetworkPublished": ("planner",),
     "SettlementBatchClosed": (),
-    "AccountClosed": (),
+    "AccountClosed": ("sales",),
 }

@@ -5,6 +5,7 @@ Idea      What has to go back is decided and written in the transaction that mar
           has it, then tells settlement what each operator's part was.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,7 +18,8 @@ from maas.disruptions import (
     refund_line,
     refund_lines_for_cancelled_legs,
 )
-from maas.events import FareRefunded, LegCancelled, RideRated, SailingCancelled
+from maas.events import AccountClosed, FareRefunded, LegCancelled, RideRated, SailingCancelled
+from maas.journeys import Mode
 from maas.notifications import compose_message
 from maas.offers import iterate_components
 from maas.orders import ComponentState, Order, OrderState, mark_refunded, mark_ridden
@@ -46,12 +48,35 @@ class Aftersales:
 
     async def on_sailing_cancelled(self, tx: Any, event: SailingCancelled, _envelope: Envelope) -> None:
         """Open a case for each order on the sailing: refund, revoke, tell."""
+        await self._store.lock_sailing(tx, event.trip_id, event.service_date)
+        await self._store.insert_cancelled_sailing(tx, event)
         for order_id in await self._store.list_orders_on_trip(tx, event.trip_id, event.service_date):
             order = await self._store.lock_order(tx, order_id)
             assert order is not None, "an order is never deleted"
             await self._open_case(tx, order, event)
 
-    async def _open_case(self, tx: Any, order: Order, event: SailingCancelled) -> None:
+    async def meet_cancelled_sailings(self, tx: Any, order: Order) -> Order:
+        """Open cases for an order that is just confirmed, where its sailing was cancelled meanwhile.
+
+        Both this and `on_sailing_cancelled` hold the sailing's lock, so one of them sees the other.
+        """
+        for leg in order.journey.legs:
+            if leg.trip_id is None or leg.service_date is None or leg.mode is not Mode.FERRY:
+                continue
+            await self._store.lock_sailing(tx, leg.trip_id, leg.service_date)
+            event = await self._store.find_cancelled_sailing(tx, leg.trip_id, leg.service_date)
+            if event is not None:
+                return await self._open_case(tx, order, event)
+        return order
+
+    async def on_account_closed(self, tx: Any, event: AccountClosed, _envelope: Envelope) -> None:
+        """Forget the passengers' names on the orders of an account that is gone; the money stays."""
+        for order_id in await self._store.list_order_ids_of(tx, str(event.account_id)):
+            order = await self._store.lock_order(tx, order_id)
+            assert order is not None, "an order is never deleted"
+            await self._store.update_order(tx, replace(order, passengers=()))
+
+    async def _open_case(self, tx: Any, order: Order, event: SailingCancelled) -> Order:
         now = self._context.clock.now()
         legs = find_cancelled_legs(order, trip_id=event.trip_id, service_date=event.service_date)
         lines = refund_lines_for_cancelled_legs(order, legs)
@@ -69,8 +94,10 @@ class Aftersales:
             now=now,
         )
         if not is_new or not lines:
-            return
-        await self._give_back(tx, order, lines, reason="sailing_cancelled", case_id=case_id, now=now)
+            return order
+        changed = await self._give_back(
+            tx, order, lines, reason="sailing_cancelled", case_id=case_id, now=now
+        )
         leg = order.journey.legs[legs[0]]
         message = compose_message(
             "sailing_cancelled",
@@ -79,6 +106,7 @@ class Aftersales:
             amount=f"{amount:,}",
         )
         await self._store.insert_notification(tx, order, message, now)
+        return changed
 
     async def cancel(self, order: Order, refund_id: UUID) -> tuple[Order, list[RefundLine]] | None:
         """The traveller cancels what is not ridden, by each operator's rule; None when nothing is left."""
@@ -145,6 +173,7 @@ class Aftersales:
             refund_id=refund_id or uuid5(case_id or order.order_id, "refund"),
             order=order,
             case_id=case_id,
+            amount=sum((line.amount for line in lines), Money(0, order.total.currency)),
             lines=lines,
             reason=reason,
             now=now,
@@ -210,6 +239,7 @@ def _refunded(row: Any) -> list[FareRefunded]:
             shares=line.shares,
             was_earned=line.was_earned,
             reason=line.reason,
+            fee_shares=line.fee_shares,
         )
         for line in LINES.validate_python(row["lines"])
     ]

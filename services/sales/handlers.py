@@ -125,7 +125,10 @@ class SalesHandlers:
             code = payment.decline_code if payment else None
             raise Problem("payment_declined", detail="Try another card.", decline_code=code)
         if status is BookingStatus.ROLLED_BACK:
-            raise Problem("sold_out", detail="A place was lost meanwhile. Nothing was charged; search again.")
+            raise Problem(
+                "sold_out",
+                detail="A place or the payment was lost meanwhile. Nothing is charged; search again.",
+            )
         if status is BookingStatus.NOT_PAYABLE:
             raise Problem("order_not_payable", detail=f"The order is {changed.state}, or is being paid now.")
         view = PaymentView(state=payment.state, next_action_url=payment.next_action_url) if payment else None

@@ -99,3 +99,19 @@ values ($1, $2, $3, $4, $5, $6) on conflict do nothing
 -- name: list_notifications
 select notification_id, order_id, code, texts, created_at from notification
 where traveller_id = $1 order by created_at desc, notification_id limit $2
+
+-- name: lock_sailing
+-- One at a time confirms or cancels on a sailing. Locks: an advisory lock until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1, 0))
+
+-- name: insert_cancelled_sailing
+insert into cancelled_sailing (trip_id, service_date, operator_id, reason) values ($1, $2, $3, $4)
+on conflict do nothing
+
+-- name: find_cancelled_sailing
+select trip_id, service_date, operator_id, reason from cancelled_sailing
+where trip_id = $1 and service_date = $2
+
+-- name: list_order_ids_of
+-- Index: customer_order_of_traveller.
+select order_id from customer_order where traveller_id = $1 order by 1

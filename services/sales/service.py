@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from maas.events import RideRated, SailingCancelled
+from maas.events import AccountClosed, RideRated, SailingCancelled
 from payments.errors import ProviderUnavailable
 from services.platform.context import ServiceContext
 from services.platform.errors import PortUnavailable, RemoteFault
@@ -26,8 +26,8 @@ _PAUSE_S = 0.5
 def build(context: ServiceContext) -> Service:
     """The service, not started."""
     store = SalesStore(context.database)
-    booking = Booking(context, store)
     aftersales = Aftersales(context, store)
+    booking = Booking(context, store, aftersales)
     handlers = SalesHandlers(context, store, booking, aftersales)
 
     async def finish_orders() -> None:
@@ -44,6 +44,7 @@ def build(context: ServiceContext) -> Service:
         subscriptions=[
             Subscription(RideRated, aftersales.on_ride_rated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
+            Subscription(AccountClosed, aftersales.on_account_closed),
         ],
         workers=[finish_orders],
     )

@@ -8,9 +8,11 @@ from uuid import UUID, uuid5
 from pydantic import TypeAdapter
 
 from maas.disruptions import RefundLine
+from maas.events import SailingCancelled
 from maas.notifications import Message
 from maas.offers import Offer
 from maas.orders import Order
+from payments.money import Money
 from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
@@ -109,6 +111,31 @@ class SalesStore:
         """Pending orders that nobody pays any more."""
         return [row["order_id"] for row in await self._database.fetch(queries["list_expired"], now)]
 
+    async def lock_sailing(self, tx: Any, trip_id: str, service_date: date) -> None:
+        """Let nobody else confirm or cancel on this sailing until the transaction ends."""
+        await tx.execute(queries["lock_sailing"], f"{trip_id}|{service_date}")
+
+    async def insert_cancelled_sailing(self, tx: Any, event: SailingCancelled) -> None:
+        """Remember that a sailing will not take place."""
+        await tx.execute(
+            queries["insert_cancelled_sailing"],
+            event.trip_id,
+            event.service_date,
+            event.operator_id,
+            event.reason,
+        )
+
+    async def find_cancelled_sailing(
+        self, tx: Any, trip_id: str, service_date: date
+    ) -> SailingCancelled | None:
+        """The cancellation of a sailing, if it was cancelled."""
+        row = await tx.fetchrow(queries["find_cancelled_sailing"], trip_id, service_date)
+        return None if row is None else SailingCancelled(**dict(row))
+
+    async def list_order_ids_of(self, tx: Any, traveller_id: str) -> list[UUID]:
+        """All orders of a traveller."""
+        return [row["order_id"] for row in await tx.fetch(queries["list_order_ids_of"], traveller_id)]
+
     async def list_orders_on_trip(self, tx: Any, trip_id: str, service_date: date) -> list[UUID]:
         """Confirmed orders that ride on a trip."""
         return [
@@ -153,6 +180,7 @@ class SalesStore:
         refund_id: UUID,
         order: Order,
         case_id: UUID | None,
+        amount: Money,
         lines: Sequence[RefundLine],
         reason: str,
         now: datetime,
@@ -164,7 +192,7 @@ class SalesStore:
             order.order_id,
             order.payment_id,
             case_id,
-            sum(line.amount.amount_minor for line in lines),
+            amount.amount_minor,
             reason,
             LINES.dump_python(list(lines), mode="json"),
             now,

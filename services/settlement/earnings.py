@@ -7,6 +7,7 @@ is raised, so that the event is delivered again and alarmed, never lost.
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from maas.events import FareRefunded, RideRated
 from payments.errors import RefundExceedsShare
@@ -34,16 +35,25 @@ class Earnings:
     async def on_ride_rated(self, _tx: Any, event: RideRated, _envelope: Envelope) -> None:
         """Move each share from unearned fares to its operator, less the commission."""
         assert sum(event.shares.values()) == event.amount_minor, "the shares of a fare sum to the fare"
-        earnings = await self._decide_earnings(event)
+        await self._earn(event.order_id, event.component_index, event.shares, event.ridden_at)
+
+    async def _earn(
+        self, order_id: UUID, component_index: int, shares: dict[str, int], earned_at: datetime
+    ) -> None:
+        earnings = await self._decide_earnings(order_id, component_index, shares, earned_at)
         await post_chain(
             self._context.ports.get(LedgerPort),
             lambda attempt: list_earning_transfers(earnings, attempt=attempt),
         )
 
     async def on_fare_refunded(self, tx: Any, event: FareRefunded, envelope: Envelope) -> None:
-        """Take earned shares back with their commission; note refunds of what was never earned."""
+        """Take earned shares back with their commission; note refunds of what was never earned.
+
+        What an operator's rule keeps of a fare that was not ridden is earned like a ride.
+        """
         if not event.was_earned:
             await _note(tx, event, envelope.occurred_at)
+            await self._earn(event.order_id, event.component_index, event.fee_shares, envelope.occurred_at)
             return
         reversals = await self._decide_reversals(event, envelope.occurred_at)
         await post_chain(
@@ -51,23 +61,25 @@ class Earnings:
             lambda attempt: list_reversal_transfers(reversals, attempt=attempt),
         )
 
-    async def _decide_earnings(self, event: RideRated) -> list[Earning]:
+    async def _decide_earnings(
+        self, order_id: UUID, component_index: int, shares: dict[str, int], earned_at: datetime
+    ) -> list[Earning]:
         async with self._context.database.transaction() as tx:
             fresh = [
                 build_earning(
-                    order_id=event.order_id,
-                    component_index=event.component_index,
+                    order_id=order_id,
+                    component_index=component_index,
                     operator_id=operator_id,
                     share_minor=share,
-                    agreement=await store.find_agreement(tx, operator_id, at=event.ridden_at),
-                    earned_at=event.ridden_at,
+                    agreement=await store.find_agreement(tx, operator_id, at=earned_at),
+                    earned_at=earned_at,
                 )
-                for operator_id, share in sorted(event.shares.items())
+                for operator_id, share in sorted(shares.items())
                 if share
             ]
             if fresh:
                 await store.insert_earnings(tx, fresh)
-            return await store.list_earnings(tx, event.order_id, event.component_index)
+            return await store.list_earnings(tx, order_id, component_index)
 
     async def _decide_reversals(self, event: FareRefunded, refunded_at: datetime) -> list[Reversal]:
         async with self._context.database.transaction() as tx:

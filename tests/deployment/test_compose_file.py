@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.compose import BUILDERS
+from services.compose import SERVICES
 from services.platform.settings import Settings
 from tests.conftest import ROOT
 from tests.support.compose_file import INFRASTRUCTURE, list_our_services, read_compose_file
@@ -21,7 +21,7 @@ def settings_of(service: dict[str, Any]) -> Settings:
 
 
 def test_every_service_has_a_container_and_every_container_a_service() -> None:
-    assert set(list_our_services()) == set(BUILDERS)
+    assert set(list_our_services()) == set(SERVICES)
 
 
 @pytest.mark.parametrize("name", sorted(list_our_services()))
@@ -29,9 +29,9 @@ def test_a_container_runs_its_service_and_finds_the_others(name: str) -> None:
     service = list_our_services()[name]
     assert service["command"] == ["maas", "up", name]
     settings = settings_of(service)
-    assert set(settings.service_urls) == set(BUILDERS)
+    assert set(settings.service_urls) == set(SERVICES)
     # A container answers on the network under its own name.
-    assert settings.service_urls == {other: f"http://{other}:{settings.port}" for other in BUILDERS}
+    assert settings.service_urls == {other: f"http://{other}:{settings.port}" for other in SERVICES}
     assert settings.database_url == "postgresql://maas:p@postgres:5432/maas"
     assert settings.redis_url == "redis://redis:6379/0"
     assert settings.service_secret == "s"  # noqa: S105 - the test's own

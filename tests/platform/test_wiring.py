@@ -7,8 +7,7 @@ import pytest
 import structlog
 
 from maas.events import EVENT_TYPES
-from services.compose import BUILDERS, OWNERS
-from services.demo.service import build as build_demo
+from services.compose import OWNERS, SERVICES, builder_of
 from services.platform.access import ACCESS
 from services.platform.clock import SimulatedClock
 from services.platform.context import Ports, ServiceContext
@@ -25,9 +24,9 @@ def services(tmp_path: Path) -> dict[str, Service]:
     """All services, built and not started: nothing listens, no database is opened."""
     clock = SimulatedClock(tmp_path / "clock")
     found = {}
-    for name, build in {**BUILDERS, "demo": build_demo}.items():
+    for name in (*SERVICES, "demo"):
         database = Database("postgresql://nobody@127.0.0.1:1/none", schema=name)
-        found[name] = build(
+        found[name] = builder_of(name)(
             ServiceContext(
                 settings=Settings(data_dir=tmp_path),
                 clock=clock,

@@ -36,6 +36,8 @@ class OneJourneyPlanner:
     ) -> list[JourneyPrice]:
         assert (journey.journey_id, medium) == ("test-journey", FareMedium.APP), "the test's own journey"
         amounts = (110, 4_110, 190) if fare_class is None else (110, 8_220, 190)
+        if list(riders) == [RiderCategory.INFANT]:
+            return [island_price(RiderCategory.INFANT, (0, 0, 0))]
         return [
             island_price(rider, amounts) if rider is RiderCategory.CHILD else island_price(rider)
             for rider in riders
@@ -109,6 +111,8 @@ class Payments:
     refunds: dict[UUID, Refund] = field(default_factory=dict)
     down: bool = False
     die_after_capture: bool = False
+    hold_lost: bool = False
+    captured_elsewhere: bool = False
 
     async def open_payment(
         self, *, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money
@@ -139,6 +143,8 @@ class Payments:
     async def capture(self, *, payment_id: UUID) -> Payment:
         self._check_up()
         payment = self.payments[payment_id]
+        if self.hold_lost:
+            return self._keep(replace(payment, state=PaymentState.VOIDED))
         captured = self._keep(replace(payment, state=PaymentState.CAPTURED, captured=payment.amount))
         if self.die_after_capture:
             self.die_after_capture = False
@@ -146,7 +152,10 @@ class Payments:
         return captured
 
     async def void(self, *, payment_id: UUID) -> Payment:
-        return self._keep(replace(self.payments[payment_id], state=PaymentState.VOIDED))
+        payment = self.payments[payment_id]
+        if self.captured_elsewhere:
+            return self._keep(replace(payment, state=PaymentState.CAPTURED, captured=payment.amount))
+        return self._keep(replace(payment, state=PaymentState.VOIDED))
 
     async def refund(self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
         self._check_up()

@@ -29,7 +29,7 @@ async def routes(tmp_path: Path) -> list[Route]:
     """The endpoints of a whole house with its demonstration, built and never started."""
     settings = Settings(database_url="postgresql://nowhere", data_dir=tmp_path)
     house = build_house(settings, SimulatedClock(tmp_path / "clock"), with_demo=True)
-    await house.session.close()
+    await house.doors.close()
     return [route for service in house.services for route in service.routes]
 
 

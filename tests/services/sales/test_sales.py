@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from maas.events import SailingCancelled
+from maas.events import AccountClosed, SailingCancelled
 from maas.ports import BerthPort, PlannerPort
 from payments.ports import PaymentsPort, PaymentState
 from services.platform.auth import Role
@@ -64,6 +64,10 @@ class Shop:
         )
         async with context.database.transaction() as tx:
             await context.outbox.append(tx, event)
+
+    async def is_sailing_known(self) -> bool:
+        database = self.house.services["sales"].context.database
+        return bool(await database.fetchval("select count(*) from cancelled_sailing"))
 
     async def events(self) -> list[str]:
         rows = await self.house.services["sales"].context.database.fetch(
@@ -188,6 +192,67 @@ async def test_nobody_reads_anothers_order_or_offer(shop: Shop) -> None:
     assert status == 404
     _, orders = await shop.house.call("GET", "/api/orders", subject="mallory")
     assert orders == {"orders": []}
+
+
+async def test_a_hold_that_ran_out_rolls_everything_back(shop: Shop) -> None:
+    order = await shop.order()
+    shop.payments.hold_lost = True
+    status, problem = await shop.pay(order)
+    assert (status, problem["code"]) == (409, "sold_out")
+    assert (await shop.get(order))[1]["state"] == "rolled_back"
+    assert shop.berths.free == 100
+
+
+async def test_a_capture_that_won_the_race_with_the_void_is_given_back(shop: Shop) -> None:
+    order = await shop.order()
+    shop.berths.lost = True
+    shop.payments.captured_elsewhere = True
+    await shop.pay(order)
+    for _ in range(200):
+        _, view = await shop.get(order)
+        if view["refunds"] and view["refunds"][0]["state"] == "paid":
+            break
+        await asyncio.sleep(0.05)
+    assert view["state"] == "rolled_back"
+    assert shop.payments.payments[UUID(order["payment_id"])].refunded.amount_minor == PRICE
+
+
+async def test_a_free_order_needs_no_payment(shop: Shop) -> None:
+    _, offer = await shop.offer(riders=["infant"])
+    body = {"offer_id": offer["offer_id"], "passengers": ["山田 一"]}
+    _, order = await shop.house.call("POST", "/api/orders", body=body)
+    status, paid = await shop.pay(order)
+    assert (status, paid["state"], paid["total"]["amount_minor"]) == (200, "confirmed", 0)
+    assert not shop.payments.payments
+
+
+async def test_a_ship_cancelled_while_it_is_paid_for_is_refunded_too(shop: Shop) -> None:
+    order = await shop.order()
+    await shop.cancel_ship()
+    for _ in range(100):
+        if await shop.is_sailing_known():
+            break
+        await asyncio.sleep(0.05)
+    _, paid = await shop.pay(order)
+    assert paid["refunded"]["amount_minor"] == PRICE
+    assert (await shop.events()).count("LegCancelled") == 1
+
+
+async def test_the_names_of_an_account_that_is_gone_are_forgotten(shop: Shop) -> None:
+    person = UUID("00000000-0000-4000-8000-000000000001")
+    _, offer = await shop.house.call(
+        "POST", "/api/offers", subject=str(person), body={"journey_id": "test-journey", "riders": ["adult"]}
+    )
+    body = {"offer_id": offer["offer_id"], "passengers": ["山田 花子"]}
+    await shop.house.call("POST", "/api/orders", subject=str(person), body=body)
+    context = shop.house.services["sales"].context
+    async with context.database.transaction() as tx:
+        await context.outbox.append(tx, AccountClosed(account_id=person))
+    for _ in range(100):
+        if "花子" not in str(await context.database.fetchval("select document::text from customer_order")):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the name is still there")
 
 
 async def test_a_cancelled_ship_is_refunded_once_told_and_settled(shop: Shop) -> None:
