@@ -147,7 +147,7 @@ def _context(name: str, settings: Settings, clock: Clock, ports: Ports) -> Servi
 
 
 class Doors:
-                f"The {owner} service lives in another process; MAAS_SERVICE_URLS has no address for it. "
+    """The HTTP adapters to services of other processes, over one session that is opened when needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
