@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
+from yarl import URL
 
 from maas.errors import FareNotFound, JourneyNotFound, NetworkUnavailable, OutsideFeedDates, PlaceNotFound
 from maas.journeys import PlanRequest
@@ -253,3 +254,54 @@ async def test_answers_have_the_shape_of_the_motis_api(planning: PlanningHouse, 
     check(walk, "/api/v6/plan")
     _, matches = await get(planning, "/api/v1/geocode", text="竹芝")
     check(matches, "/api/v1/geocode")
+
+
+NASTY = [
+    "%FF",
+    "%ED%A0%80",
+    "%E2%80%AE",
+    "0,0",
+    "90,180",
+    "-90,-180",
+    "1e308,1",
+    "NaN,NaN",
+    "demo:",
+    ":",
+    "a" * 200,
+    "%E9%A7%85",
+    "%20",
+    "%EF%BC%88%EF%BC%89",
+    "%E6%B8%AF",
+    "..%2F..",
+]
+NASTY_TIMES = [
+    "2026-05-20T20:00:00%2B14:00",
+    "1971-01-01T00:00:00Z",
+    "9990-01-01T00:00:00Z",
+    "2026-05-20",
+    "1779280000",
+    "-1",
+    "99999999999999999999",
+    "2026-03-08T02:30:00",
+]
+
+
+async def test_nothing_that_is_asked_breaks_it(planning: PlanningHouse) -> None:
+    """Every answer is an answer or a refusal, whatever stands in the address."""
+    addresses = [f"/api/v6/plan?fromPlace={one}&toPlace={other}" for one in NASTY for other in NASTY[::3]]
+    addresses += [f"/api/v1/geocode?text={text}&language={text[:20]}" for text in NASTY]
+    addresses += [f"/api/journeys/{text}" for text in NASTY]
+    addresses += [
+        f"/api/v6/plan?fromPlace=35.69,139.69&toPlace=35.65,139.76&time={at}&arriveBy={arrive_by}"
+        for at in NASTY_TIMES
+        for arrive_by in ("true", "false")
+    ]
+    addresses += [
+        f"/api/v6/plan?fromPlace=35.69,139.69&toPlace=35.65,139.76&pageCursor={way}%7C{at}"
+        for way in ("LATER", "EARLIER")
+        for at in ("0", "1779280000", "1784000000", "9999999999")
+    ]
+    for address in addresses:
+        async with planning.house.client.get(URL(address, encoded=True)) as response:
+            body = await response.json()
+            assert response.status in {200, 400, 404, 422}, (address, body)
