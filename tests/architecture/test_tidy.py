@@ -14,7 +14,11 @@ BANNED_MODULES = {"utils", "helpers", "common", "misc", "base", "manager", "proc
 MONEY_PACKAGES = ("payments", "maas/fares", "maas/offers.py", "maas/orders.py", "maas/disruptions.py")
 CLOCK_READS = {"now", "utcnow", "today"}
 # Files may outgrow the measure with a reason: it stands here, beside the name.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "tests/services/payments/test_payments_port.py": "one port's contract, read from its first call to its last",
+    "tests/services/ticketing/test_ticketing.py": "one service's promises over one set of fixtures",
+    "tests/simulation/payments_scenarios.py": "one generated story: its steps, faults and audit belong together",
+}
 LINES_MAX = 500
 
 
@@ -140,12 +144,14 @@ def test_every_package_has_a_readme() -> None:
 
 
 def test_sql_stands_in_sql_files() -> None:
-    """No statement that changes rows is written inside Python, beyond the platform's own plumbing."""
+    """No statement that changes rows is written inside Python, but in two rooms with their own plumbing."""
+    # The platform records migrations; the stand-in is a program apart, with an SQLite memory of its own.
+    apart = ("services/platform/", "services/payments/stand_in/")
     changes = re.compile(r"^\s*(insert into|update \w+ set|delete from)\b", re.IGNORECASE)
     found = [
         f"{name_of(path)}:{node.lineno}"
         for path in modules()
-        if name_of(path).startswith("services/") and not name_of(path).startswith("services/platform/")
+        if name_of(path).startswith("services/") and not name_of(path).startswith(apart)
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and changes.match(node.value)
     ]
