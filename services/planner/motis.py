@@ -148,17 +148,17 @@ class ComponentMessage(Message):
     leg_indices: list[int]
     product_id: str
     amount: MoneyMessage
-    fare_class: str | None
+    fare_class: str | None = None
     addends: list[AddendMessage]
 
 
 class PriceMessage(Message):
-    """The price for one rider in one medium; `total` is None where it is unknown, and `reason` says why."""
+    """The price for one rider in one medium; an unknown one has no `total`, and `reason` says why."""
 
     rider: RiderCategory
     medium: FareMedium
-    total: MoneyMessage | None
-    reason: str | None
+    total: MoneyMessage | None = None
+    reason: str | None = None
     components: list[ComponentMessage]
 
 
