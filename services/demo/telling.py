@@ -62,7 +62,7 @@ def tell_itineraries(console: Console, itineraries: list[Any]) -> None:
 
 
 def _price(prices: Any, rider: str) -> str:
-    totals = [each["total"] for each in prices if (each["rider"], each["medium"]) == (rider, "ticket")]
+    totals = [each.get("total") for each in prices if (each["rider"], each["medium"]) == (rider, "ticket")]
     return yen_text(totals[0]) if totals and totals[0] else "unknown"
 
 
