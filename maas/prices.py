@@ -14,11 +14,20 @@ from payments.money import Money
 
 
 class RiderCategory(StrEnum):
-    """Who rides. GTFS Fares v2 rider categories of the city."""
+    """Who rides. GTFS Fares v2 rider categories of the city.
+
+    All but the first three pay the adult's fare wherever no concession is in the tariff.
+    """
 
     ADULT = "adult"
     CHILD = "child"
     INFANT = "infant"
+    STUDENT = "student"
+    SENIOR = "senior"
+    DISABLED = "disabled"
+    HELPER = "helper"
+    ISLANDER = "islander"
+    GROUP = "group"
 
 
 class FareMedium(StrEnum):

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from maas.fares.in_force import Rows, pair, rows_of
 from maas.fares.tables import (
     BandRow,
+    CapRow,
     ChildRow,
+    ConcessionRow,
     Dated,
     DiscountRow,
     FlatRow,
     LineKmRow,
     LinkRow,
     NetworkRow,
+    PassRow,
     SectionRow,
     ShipClassRow,
     ShipFareRow,
@@ -27,6 +30,10 @@ from maas.fares.tables import (
     TariffProblem,
     TimedRow,
 )
+from maas.prices import RiderCategory
+
+PERCENT_MAX = 100
+PASS_COUNT_MAX = 400
 
 KEYS: dict[type[Dated], Callable[..., object]] = {
     NetworkRow: lambda row: row.network_id,
@@ -41,6 +48,16 @@ KEYS: dict[type[Dated], Callable[..., object]] = {
     ShipClassRow: lambda row: (row.network_id, row.fare_class),
     TimedRow: lambda row: row.network_id,
     ChildRow: lambda row: row.network_id,
+    ConcessionRow: lambda row: (
+        row.network_id,
+        row.rider,
+        row.station,
+        row.fare_class,
+        row.rides_with,
+        row.party_min,
+    ),
+    PassRow: lambda row: row.pass_id,
+    CapRow: lambda row: row.cap_id,
 }
 
 
@@ -55,6 +72,8 @@ def check_tables(rows: Rows) -> list[TariffProblem]:
         *_check_stations_known(rows),
         *_check_classes(rows_of(rows, ShipClassRow)),
         *_check_child_rule(rows_of(rows, ChildRow)),
+        *_check_concessions(rows_of(rows, ConcessionRow)),
+        *_check_products(rows),
     ]
 
 
@@ -157,3 +176,29 @@ def _check_child_rule(rules: tuple[ChildRow, ...]) -> Iterator[TariffProblem]:
         for field in ("ic_step_minor", "ticket_step_minor"):
             if getattr(row, field) == 0:
                 yield _problem(row, field, "is 0; fares are rounded to 1 yen at least")
+
+
+def _check_concessions(concessions: tuple[ConcessionRow, ...]) -> Iterator[TariffProblem]:
+    riders = {rider.value for rider in RiderCategory}
+    for row in concessions:
+        if row.percent > PERCENT_MAX:
+            yield _problem(row, "percent", f"is {row.percent}; a concession costs 100 percent at most")
+        if row.rides_with is not None and row.rides_with not in riders:
+            yield _problem(row, "rides_with", f"{row.rides_with!r} is none of: {', '.join(sorted(riders))}")
+        for field in ("ic_step_minor", "ticket_step_minor", "party_min"):
+            if getattr(row, field) == 0:
+                yield _problem(row, field, "is 0; write 1 or more")
+
+
+def _check_products(rows: Rows) -> Iterator[TariffProblem]:
+    known = {network.network_id for network in rows_of(rows, NetworkRow)}
+    products: list[PassRow | CapRow] = [*rows_of(rows, PassRow), *rows_of(rows, CapRow)]
+    for row in products:
+        for named in row.networks.split():
+            if named not in known:
+                yield _problem(row, "networks", f"{named!r} is not in networks.csv; correct it")
+    for sold in rows_of(rows, PassRow):
+        if not 1 <= sold.count <= PASS_COUNT_MAX:
+            yield _problem(sold, "count", f"is {sold.count}; write 1 to {PASS_COUNT_MAX}")
+        if sold.in_promise not in (0, 1):
+            yield _problem(sold, "in_promise", f"is {sold.in_promise}; write 0 or 1")

@@ -12,9 +12,11 @@ Rule      Each operator bears half of a joint discount; the odd yen of a child's
           fare. Our own ticket (APP) is sold in the world that networks.csv names, ticket fares unless it says
           otherwise.
 Invariant amount = sum of addends = sum of shares, asserted for each component.
-Not here  Caps, passes and concessions; who is a child; which infants ride free (two with each paying rider).
+Not here  Caps (caps.py), passes and the best-fare promise (best_fare.py); who is entitled to be what.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,10 +24,13 @@ from zoneinfo import ZoneInfo
 from maas.errors import FareNotFound
 from maas.fares.check import check_tables
 from maas.fares.in_force import DatedTariff, Rows, TariffInForce
+from maas.fares.riders import ALONE, Company, list_companies
 from maas.fares.rules import (
+    WHOLE_PERCENT,
     Asked,
     RunFare,
     adult_amount,
+    concession_percent,
     distance_addend,
     find_distance_row,
     price_run,
@@ -34,9 +39,11 @@ from maas.fares.rules import (
 from maas.fares.runs import Run, cut_into_runs
 from maas.fares.tables import (
     TABLES,
+    CapRow,
     Dated,
     DiscountRow,
     NetworkRow,
+    PassRow,
     TariffProblem,
     World,
     raise_if_any,
@@ -67,18 +74,55 @@ class FareEngine:
         return cls(rows)
 
     def price(
-        self, *, journey: Journey, rider: RiderCategory, medium: FareMedium, fare_class: str | None = None
+        self,
+        *,
+        journey: Journey,
+        rider: RiderCategory,
+        medium: FareMedium,
+        fare_class: str | None = None,
+        company: Company = ALONE,
     ) -> JourneyPrice:
         """The price of a journey for one rider. Raises FareNotFound naming the leg that no tariff prices.
 
         `fare_class` is asked of every ship that sells it; other ships sell their default class. When no ship
-        of the journey sells it, it is refused; without a ship it means nothing.
+        of the journey sells it, it is refused; without a ship it means nothing. `company` says who rides
+        along: a helper without a disabled rider, or the other way round, pays the adult's fare.
         """
         runs = cut_into_runs(journey, tariff_on=self._tariff.on, day_of=self._day_of)
         _refuse_unsold_class(runs, fare_class)
-        components = _price_runs(runs, Asked(rider=rider, medium=medium, fare_class=fare_class))
+        components = _price_runs(
+            runs, Asked(rider=rider, medium=medium, fare_class=fare_class, company=company)
+        )
         total = sum(component.amount.amount_minor for component in components)
         return JourneyPrice(rider=rider, medium=medium, total=yen(total), components=tuple(components))
+
+    def price_party(
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        medium: FareMedium,
+        fare_class: str | None = None,
+    ) -> list[JourneyPrice]:
+        """One price a rider of a party that rides together, in the order given. Raises FareNotFound.
+
+        Two infants ride free with each paying rider; any further infant pays the child's fare.
+        """
+        prices = []
+        for rider, pays_as, company in list_companies(riders):
+            price = self.price(
+                journey=journey, rider=pays_as, medium=medium, fare_class=fare_class, company=company
+            )
+            prices.append(price if rider is pays_as else replace(price, rider=rider))
+        return prices
+
+    def list_passes(self, day: date) -> tuple[PassRow, ...]:
+        """The passes on sale on a service date."""
+        return self._tariff.on(day).passes
+
+    def list_caps(self, day: date) -> tuple[CapRow, ...]:
+        """The caps in force on a service date."""
+        return self._tariff.on(day).caps
 
     def find_network(self, leg: Leg) -> NetworkRow | None:
         """The network whose tariff prices a leg; None when there is none."""
@@ -105,7 +149,7 @@ def _price_runs(runs: list[Run], asked: Asked) -> list[FareComponent]:
     while index < len(runs):
         run = runs[index]
         following = runs[index + 1] if index + 1 < len(runs) else None
-        joint = None if following is None else _find_joint_discount(run, following)
+        joint = None if following is None else _find_joint_discount(run, following, asked)
         if joint is not None and following is not None:
             components.append(_price_joint(run, following, joint, asked))
             was_discounted = False
@@ -135,10 +179,15 @@ def _component(run: Run, fare: RunFare) -> FareComponent:
     )
 
 
-def _find_joint_discount(run: Run, following: Run) -> DiscountRow | None:
-    """The joint discount of two runs, when the change between them is at a junction of the two networks."""
+def _find_joint_discount(run: Run, following: Run, asked: Asked) -> DiscountRow | None:
+    """The joint discount of two runs, when the change between them is at a junction of the two networks.
+
+    Whoever rides one of them free (a Silver Pass) buys no joint ticket: the other is a fare of its own.
+    """
     names = (run.network.network_id, following.network.network_id)
     if (run.destination, following.origin) not in run.tariff.junctions.get(names, ()):
+        return None
+    if 0 in (concession_percent(run, asked), concession_percent(following, asked)):
         return None
     return run.tariff.discounts.get(("joint", *names))
 
@@ -156,7 +205,8 @@ def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) 
         following, asked, origin=there, destination=following.destination,
         text=f"{there}→{following.last.destination.name}", text_en=f"{there} to {following.destination}",
     )  # fmt: skip
-    reduction = _discount_minor(discount, asked, world_of(run, asked.medium))
+    percent = min(concession_percent(run, asked), concession_percent(following, asked))
+    reduction = _discount_minor(discount, asked, world_of(run, asked.medium), percent)
     operators = (run.network.operator_id, following.network.operator_id)
     borne = split_exactly(reduction, dict.fromkeys(operators, 1))
     shares = {
@@ -207,18 +257,21 @@ def _boarding_discount(before: Run, run: Run, asked: Asked) -> Addend | None:
     if row is None or row.within_s is None:
         return None
     waited_s = (run.first.departs_at - before.first.departs_at).total_seconds()
-    reduction = _discount_minor(row, asked, world_of(run, asked.medium))
+    percent = concession_percent(run, asked)
+    reduction = _discount_minor(row, asked, world_of(run, asked.medium), percent)
     if waited_s > row.within_s or reduction == 0:
         return None
     return _discount_addend(row, reduction)
 
 
-def _discount_minor(row: DiscountRow, asked: Asked, world: World) -> int:
+def _discount_minor(row: DiscountRow, asked: Asked, world: World, percent: int) -> int:
+    """The reduction; who pays half the fare gets half of it, to the whole yen below."""
     if asked.rider is RiderCategory.INFANT:
         return 0
     if asked.rider is RiderCategory.CHILD:
         return row.child_ic_minor if world == "ic" else row.child_ticket_minor
-    return row.adult_ic_minor if world == "ic" else row.adult_ticket_minor
+    adult = row.adult_ic_minor if world == "ic" else row.adult_ticket_minor
+    return adult * percent // WHOLE_PERCENT
 
 
 def _discount_addend(row: DiscountRow, reduction: int) -> Addend:

@@ -14,13 +14,16 @@ from typing import TypeVar, cast
 from maas.fares.kilometres import KmGraph
 from maas.fares.tables import (
     BandRow,
+    CapRow,
     ChildRow,
+    ConcessionRow,
     Dated,
     DiscountRow,
     FlatRow,
     LineKmRow,
     LinkRow,
     NetworkRow,
+    PassRow,
     SectionRow,
     ShipClassRow,
     ShipFareRow,
@@ -78,6 +81,11 @@ class TariffInForce:
         self.classes = _group_by_network(on(ShipClassRow))
         self.timed = {row.network_id: row for row in on(TimedRow)}
         self.children = {row.network_id: row for row in on(ChildRow)}
+        self.concessions: dict[tuple[str, str], list[ConcessionRow]] = defaultdict(list)
+        for concession in on(ConcessionRow):
+            self.concessions[concession.network_id, concession.rider].append(concession)
+        self.passes = on(PassRow)
+        self.caps = on(CapRow)
         self.joint_paths: dict[tuple[str, ...], tuple[str, str] | None] = {}
 
     def find_network(self, operator_id: str, route_id: str) -> NetworkRow | None:

@@ -8,15 +8,27 @@ Not here  Joint fares and discounts between runs (engine.py).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maas.errors import FareNotFound
 from maas.fares.in_force import pair
+from maas.fares.riders import ALONE, RIDER_NAMES, Company
 from maas.fares.runs import Run
-from maas.fares.tables import BandRow, Dated, FlatRow, SectionRow, ShipClassRow, SpecialRow, World
+from maas.fares.tables import (
+    BandRow,
+    ConcessionRow,
+    Dated,
+    FlatRow,
+    SectionRow,
+    ShipClassRow,
+    SpecialRow,
+    World,
+)
 from maas.prices import Addend, FareMedium, RiderCategory
 
 SHIP_STEP_MINOR = 10
+WHOLE_PERCENT = 100
+WITHOUT_CONCESSION = (RiderCategory.ADULT, RiderCategory.CHILD, RiderCategory.INFANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,7 @@ class Asked:
     rider: RiderCategory
     medium: FareMedium
     fare_class: str | None
+    company: Company = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +77,37 @@ def rider_amount(
         return 0
     if asked.rider is RiderCategory.ADULT:
         return adult_minor
-    if child_minor is not None:
+    is_child = asked.rider is RiderCategory.CHILD
+    if is_child and child_minor is not None:
         return child_minor
-    rule = run.tariff.get_child_rule(run.network.network_id)
+    rule = run.tariff.get_child_rule(run.network.network_id) if is_child else find_concession(run, asked)
+    if rule is None:
+        return adult_minor
     is_ic = (world or world_of(run, asked.medium)) == "ic"
     step = rule.ic_step_minor if is_ic else rule.ticket_step_minor
     rounding = rule.ic_rounding if is_ic else rule.ticket_rounding
     return round_to(adult_minor * rule.percent, 100 * step, rounding) * step
+
+
+def find_concession(run: Run, asked: Asked) -> ConcessionRow | None:
+    """The row that reduces this rider's fare on this run; None where the adult's fare is due."""
+    rows = run.tariff.concessions.get((run.network.network_id, asked.rider.value), ())
+    return next((row for row in rows if _is_met(row, run, asked)), None)
+
+
+def _is_met(row: ConcessionRow, run: Run, asked: Asked) -> bool:
+    return (
+        row.station in (None, run.origin, run.destination)
+        and row.fare_class in ("*", asked.fare_class)
+        and row.rides_with in (None, asked.company.partner)
+        and row.party_min <= asked.company.alike_count
+    )
+
+
+def concession_percent(run: Run, asked: Asked) -> int:
+    """What part of the adult's fare the rider pays on this run, in percent; 100 without a concession."""
+    row = None if asked.rider is RiderCategory.ADULT else find_concession(run, asked)
+    return WHOLE_PERCENT if row is None else row.percent
 
 
 def round_to(amount: int, unit: int, rounding: str) -> int:
@@ -117,18 +154,22 @@ def distance_addend(
 def _addend(  # noqa: PLR0917  # every place is of another meaning and all are given at each call
     run: Run, asked: Asked, row: Dated, amount_minor: int, kind: str, text: str, text_en: str
 ) -> Addend:
-    rider, rider_en = {
-        RiderCategory.ADULT: ("大人", "adult"),
-        RiderCategory.CHILD: ("小児", "child"),
-        RiderCategory.INFANT: ("幼児（同伴）無料", "infant, free with a paying rider"),
-    }[asked.rider]
+    rider, rider_en = RIDER_NAMES[asked.rider]
+    source = row.source
+    concession = None if asked.rider in WITHOUT_CONCESSION else find_concession(run, asked)
+    if concession is not None:
+        rider = f"{rider} {concession.percent}%, {concession.proof}"
+        rider_en = f"{rider_en} {concession.percent} %, {concession.proof_en}"
+        source = f"{row.source}; {concession.source}"
+    elif asked.rider not in WITHOUT_CONCESSION:
+        rider, rider_en = f"{rider}, 大人運賃", f"{rider_en}, adult fare"
     return Addend(
         text=f"{text}（{rider}）",
         text_en=f"{text_en} ({rider_en})",
         amount_minor=amount_minor,
         rule_id=f"{run.network.network_id}/{row.table}/{kind}",
         valid_from=row.valid_from,
-        source=row.source,
+        source=source,
     )
 
 
@@ -194,6 +235,7 @@ def _price_ship(run: Run, asked: Asked) -> RunFare:
             f"no fare in {sold.fare_class} from {run.origin} to {run.destination} on {run.day}"
         )
     text, text_en = _ends(run)
+    asked = replace(asked, fare_class=sold.fare_class)
     base = rider_amount(run, asked, row.base_minor, world="ticket")
     base_class = run.tariff.find_class(network_id, row.fare_class) or sold
     label, label_en = f"{run.network.name} {text} {base_class.name}", f"{run.network.name_en}, {text_en}"
@@ -233,7 +275,9 @@ __all__ = [
     "FareNotFound",
     "RunFare",
     "adult_amount",
+    "concession_percent",
     "distance_addend",
+    "find_concession",
     "find_distance_row",
     "price_run",
     "rider_amount",

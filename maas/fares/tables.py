@@ -259,6 +259,66 @@ class RefundRow(Dated):
     text_en: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcessionRow(Dated):
+    """What a rider pays, in percent of the adult's fare. The first row that matches decides; none: all of it.
+
+    `station`: only rides from or to it; empty = any. `fare_class`: a ship's class, or * for any.
+    `rides_with`: only when a rider of that category rides along, one for each. `party_min`: only when at
+    least so many of the category ride together. `proof` is what the rider shows.
+    """
+
+    table: ClassVar[str] = "concessions"
+    network_id: str
+    rider: Literal["student", "senior", "disabled", "helper", "islander", "group"]
+    station: str | None
+    fare_class: str
+    rides_with: str | None
+    party_min: int
+    percent: int
+    ic_step_minor: int
+    ic_rounding: Literal["up", "down"]
+    ticket_step_minor: int
+    ticket_rounding: Literal["up", "down"]
+    proof: str
+    proof_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRow(Dated):
+    """A product that covers any number of rides on its networks (ids parted by spaces).
+
+    `count` hours from the first entry (an entry in time may leave later), `count` service days, or `count`
+    calendar months. Children without an amount are not sold one. With `in_promise` 0 it is sold to some only
+    (visitors, say), so the best-fare promise does not use it.
+    """
+
+    table: ClassVar[str] = "passes"
+    pass_id: str
+    unit: Literal["hour", "day", "month"]
+    count: int
+    networks: str
+    adult_minor: int
+    child_minor: int | None
+    in_promise: int
+    name: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapRow(Dated):
+    """The most that fares of these networks cost in a service day or a week from Monday."""
+
+    table: ClassVar[str] = "caps"
+    cap_id: str
+    period: Literal["day", "week"]
+    networks: str
+    adult_minor: int
+    child_minor: int
+    name: str
+    name_en: str
+
+
 RowType = TypeVar("RowType", bound=Dated)
 TABLES: tuple[type[Dated], ...] = (
     NetworkRow,
@@ -275,6 +335,9 @@ TABLES: tuple[type[Dated], ...] = (
     ShipClassRow,
     TimedRow,
     ChildRow,
+    ConcessionRow,
+    PassRow,
+    CapRow,
 )
 
 

@@ -67,7 +67,8 @@ def issue_tickets(
                 order_ref=order_id.bytes[:4].hex(),
                 valid_from=_day_start(journey.departs_at, zone),
                 valid_until=_day_start(journey.arrives_at, zone) + timedelta(days=1),
-                adults=int(price.rider is RiderCategory.ADULT),
+                # A ticket counts who is no child and no infant as an adult; the concession is shown on board.
+                adults=int(price.rider not in (RiderCategory.CHILD, RiderCategory.INFANT)),
                 children=int(price.rider is RiderCategory.CHILD),
                 infants=int(price.rider is RiderCategory.INFANT),
                 entitlements=tuple(chosen),

@@ -68,14 +68,11 @@ class Planner:
     async def price(
         self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
     ) -> list[JourneyPrice]:
-        """One price a rider, in the order given. Raises FareNotFound."""
+        """One price a rider of a party, in the order given. Raises FareNotFound."""
         fares = self.in_force.get().fares
         if fares is None:
             raise FareNotFound(_NO_TARIFF)
-        return [
-            fares.price(journey=journey, rider=rider, medium=medium, fare_class=fare_class)
-            for rider in riders
-        ]
+        return fares.price_party(journey=journey, riders=riders, medium=medium, fare_class=fare_class)
 
     async def decide_refund(
         self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime
