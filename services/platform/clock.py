@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from services.platform.embedded.folder import write_durably
+
 
 class Clock(Protocol):
     """The city's time."""
@@ -47,9 +49,7 @@ class SimulatedClock:
 
     def _keep(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(str(self._offset.total_seconds()))
-        fresh.replace(self._path)
+        write_durably(self._path, str(self._offset.total_seconds()))
 
 
 class FixedClock:
