@@ -4,6 +4,7 @@ Problem   Someone points MAAS_DATA at a folder of another program, or starts twi
 Idea      A marker file says the folder is ours and of which layout; a lock file is held while we run.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -22,21 +23,39 @@ def claim_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not marker.exists():
-            if any(folder.iterdir()):
+            if any(entry.name != f"{_MARKER}.new" for entry in folder.iterdir()):
                 raise CommandFailed(
                     f"{folder} holds files that are not Tsunagu's. Set MAAS_DATA to an empty or new folder."
                 )
-            marker.write_text(LAYOUT)
+            _write_marker(marker)
+        layout = marker.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
+        raise _unusable(folder, error) from error
+    if layout != LAYOUT:
         raise CommandFailed(
-            f"The data folder {folder} cannot be written: {error.strerror}. "
-            "Free some disk space or set MAAS_DATA to a folder you may write."
-        ) from error
-    if marker.read_text() != LAYOUT:
-        raise CommandFailed(
-            f"{folder} was made by another version ({marker.read_text().strip()!r}). "
+            f"{folder} was made by another version ({layout.strip()[:80]!r}). "
             "Start that version, or set MAAS_DATA to a new folder."
         )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unusable(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _write_marker(marker: Path) -> None:
+    """Write it whole or not at all: a start may be killed here."""
+    fresh = marker.with_name(f"{_MARKER}.new")
+    fresh.write_text(LAYOUT, encoding="utf-8")
+    fresh.replace(marker)
+
+
+def _unusable(folder: Path, error: OSError) -> CommandFailed:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            cure = "Free some space on that disk, or set MAAS_DATA to a folder elsewhere."
+        case errno.EEXIST | errno.ENOTDIR:
+            cure = "A file stands where the folder should be. Set MAAS_DATA to another path."
+        case _:
+            cure = "Start as the user who owns it, or set MAAS_DATA to a folder you may write."
+    return CommandFailed(f"The data folder {folder} cannot be used: {error.strerror}. {cure}")
 
 
 @contextmanager
@@ -45,7 +64,10 @@ def hold_folder(folder: Path, *, part: str = "house") -> Iterator[None]:
 
     Raises CommandFailed when another process has it.
     """
-    handle = os.open(folder / f"lock.{part}", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(folder / f"lock.{part}", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unusable(folder, error) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

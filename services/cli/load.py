@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from services.cli.errors import CommandFailed
+from services.cli.servers import house_url
 from services.platform.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=1800, connect=5)
@@ -22,7 +23,7 @@ _SHOWN_PER_CODE = 3
 _STAGES = {
     "idle": "Sending",
     "waiting": "Waiting for another load",
-    "starting": "Starting",
+    "starting": "Starting the compiler",
     "reading": "Reading",
     "compiling": "Compiling the timetable",
     "publishing": "Publishing",
@@ -47,7 +48,7 @@ def load(
     """
     settings = Settings.from_environment(os.environ)
     token = read_admin_token(settings.data_dir)
-    address = url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    address = house_url(url, settings)
     console = Console(highlight=False)
     report = asyncio.run(run_load(paths, tariffs=tariffs, url=address, token=token, console=console))
     print_report(report, console)
@@ -79,7 +80,7 @@ async def run_load(
         async with aiohttp.ClientSession(url, headers=headers, timeout=_TIMEOUT) as session:
             with _progress_bar(console) as progress:
                 bar = progress.add_task(_STAGES["idle"], total=None)
-                watching = asyncio.ensure_future(_watch(session, progress, bar))
+                watching = asyncio.ensure_future(_watch(session, progress, bar, console))
                 try:
                     async with session.post("/api/networks", json=body) as response:
                         answer: dict[str, Any] = await response.json(content_type=None)
@@ -107,11 +108,13 @@ def _order(paths: Sequence[Path], tariffs: Path | None) -> dict[str, Any]:
 
 def _progress_bar(console: Console) -> Progress:
     words = TextColumn("{task.description}")
-    return Progress(SpinnerColumn(), words, BarColumn(), TimeElapsedColumn(), console=console, transient=True)
+    columns = (SpinnerColumn(), words, BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-async def _watch(session: aiohttp.ClientSession, progress: Progress, bar: TaskID) -> None:
-    """Show how far the house is, until cancelled."""
+async def _watch(session: aiohttp.ClientSession, progress: Progress, bar: TaskID, console: Console) -> None:
+    """Show how far the house is, until cancelled: a bar, or a line a stage where there is no terminal."""
+    said = ""
     while True:
         await asyncio.sleep(_ASK_EVERY_S)
         try:
@@ -123,6 +126,9 @@ async def _watch(session: aiohttp.ClientSession, progress: Progress, bar: TaskID
         if "stage" in told:
             words = f"{_STAGES.get(told['stage'], told['stage'])} {told['subject']}".strip()
             progress.update(bar, description=words, completed=told["done"], total=told["total"] or None)
+            if not console.is_terminal and words != said and told["stage"] != "idle":
+                console.print(f"{words} ...", markup=False)
+                said = words
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:

@@ -1,42 +1,38 @@
-"""The `maas` command: each verb in a module of its own."""
+"""The `maas` command's entry: nothing heavy is imported before Ctrl-C is understood."""
 
+import os
 import sys
+import threading
+from typing import NoReturn
 
-import typer
-
-from services.cli.check import check
 from services.cli.errors import CommandFailed
-from services.cli.keys import keys
-from services.cli.load import load
-from services.cli.plan import plan
-from services.cli.settle import settle
-from services.cli.up import up
-from services.cli.validate import validate
 
-app = typer.Typer(
-    name="maas",
-    help="Tsunagu: one search, one price, one payment for the whole way.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
-app.command()(up)
-app.command()(load)
-app.command()(plan)
-app.command()(settle)
-app.command()(check)
-app.command()(validate)
-app.add_typer(keys, name="keys")
+_INTERRUPTED = 130
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command; a failure prints its cause and its cure, and exits with 1."""
     try:
+        from services.cli.verbs import app  # noqa: PLC0415 - a second of imports, in which Ctrl-C may come
+
         app()
     except CommandFailed as error:
-        typer.secho(f"maas: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(1)
+        print(f"maas: {error}", file=sys.stderr)
+        _leave(1)
+    except KeyboardInterrupt:
+        _leave(_INTERRUPTED)
+    except SystemExit as error:
+        _leave(error.code if isinstance(error.code, int) else int(error.code is not None))
+    _leave(0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process. A kernel that is still being compiled is nobody's any more: we do not wait for it."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

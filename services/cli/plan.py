@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.errors import CommandFailed
+from services.cli.servers import house_url
 from services.platform.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
@@ -47,7 +48,7 @@ def plan(
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
     """
     settings = Settings.from_environment(os.environ)
-    address = url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    address = house_url(url, settings)
     query = {
         "fromPlace": origin,
         "toPlace": destination,

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from services.cli.errors import CommandFailed
 from services.cli.load import read_admin_token
+from services.cli.servers import house_url
 from services.platform.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=300, connect=5)
@@ -48,7 +49,7 @@ def settle(
     """
     settings = Settings.from_environment(os.environ)
     token = read_admin_token(settings.data_dir)
-    address = url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    address = house_url(url, settings)
     settled = asyncio.run(run_settle(url=address, token=token, cut_off=_read_cut_off(cut_off)))
     print_settled(settled, Console(highlight=False))
 

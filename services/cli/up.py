@@ -1,35 +1,38 @@
 """`maas up`: start the house, or some of its services, and serve until told to stop."""
 
-import asyncio
-import contextlib
+import errno
 import os
-import signal
+import shutil
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import aiohttp
+import asyncpg
 import typer
 import uvloop
-from aiohttp import web
 from rich.console import Console
 
+from maas.errors import MaasError
+from payments.errors import PaymentsError
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
+from services.cli.running import Wish, run_house
+from services.cli.servers import check_servers
+from services.compose import load_services
 from services.demo.client import CallFailed
-from services.platform.clock import Clock, SimulatedClock, SystemClock
 from services.platform.embedded.errors import EmbeddedServerError
-from services.platform.embedded.postgres import EmbeddedPostgres
+from services.platform.embedded.ports import pick_free_port
 from services.platform.errors import PlatformError
 from services.platform.settings import Settings
 from services.platform.telemetry import configure_logging
 
-console = Console(highlight=False)
-
-# Longer request lines never reach our own errors: the parser answers them in plain text.
-LINE_BYTES_MAX = 64 * 1024
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FREE_BYTES_MIN = 16_000_000
+"""With less than this any failure is taken for a full disk: a database writes in pieces of 16 MB."""
 
 
 def up(
@@ -52,30 +55,95 @@ def up(
       maas up --demo          the same, with the demonstration city and its trip
       maas up planner         one service; needs DATABASE_URL, REDIS_URL and MAAS_SERVICE_URLS
     """
-    try:
+    only = services or []
+    with failures_told():
+        _check_words(only, demo=demo, once=once, city=city)
         settings = Settings.from_environment(os.environ)
+        settings = settings if settings.port else replace(settings, port=pick_free_port())
         claim_folder(settings.data_dir)
-        _check_port(settings)
-        part = "+".join(services) if services else "house"
-        with hold_folder(settings.data_dir, part=part), _log_file(settings):
-            uvloop.run(_serve(settings, only=services or [], demo=demo, once=once, city=city or demo))
-    except (PlatformError, EmbeddedServerError) as error:
-        raise CommandFailed(str(error)) from error
-    except CallFailed as error:
-        log = Settings.from_environment(os.environ).data_dir / "maas.log"
-        raise CommandFailed(f"The demonstration stopped: {error} The log is {log}.") from error
+        part = "+".join(only) if only else "house"
+        with hold_folder(settings.data_dir, part=part):
+            check_port(settings)
+            check_servers(settings)
+            wish = Wish(only=only, city=city or demo, trip=demo, serve=not once)
+            with _log_file(settings), failures_told(settings.data_dir):
+                uvloop.run(run_house(settings, wish, Console(highlight=False)))
 
 
-def _check_port(settings: Settings) -> None:
-    with contextlib.closing(socket.socket()) as probe:
+def _check_words(only: list[str], *, demo: bool, once: bool, city: bool) -> None:
+    if only and (demo or city):
+        raise CommandFailed(
+            "The demonstration needs the whole house: name no services with --demo or --city."
+        )
+    if once and not demo:
+        raise CommandFailed("--once stops after the trip, which --demo plays: maas up --demo --once")
+    if only:
+        load_services(only)
+
+
+@contextmanager
+def failures_told(data_dir: Path | None = None) -> Iterator[None]:
+    """Turn what can break outside of us into CommandFailed: the cause and the cure. A bug passes through."""
+    try:
+        yield
+    except (
+        PlatformError, EmbeddedServerError, PaymentsError, MaasError, CallFailed, CommandFailed,
+        asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError, OSError,
+    ) as error:  # fmt: skip
+        raise CommandFailed(_tell(error, data_dir)) from error
+
+
+def _tell(error: Exception, data_dir: Path | None) -> str:
+    """The cause and the cure in words."""
+    if data_dir is not None and _is_full(error, data_dir):
+        return f"No room on the disk that holds {data_dir}. Free some space there, then start again."
+    log = "" if data_dir is None else f" The log is {data_dir / 'maas.log'}."
+    match error:
+        case CallFailed():
+            return f"The demonstration stopped: {error}{log}"
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return f"The database refused: {error}.{log}"
+        case aiohttp.ClientError():
+            return f"The house stopped answering: {error}.{log}"
+        case OSError():
+            place = f" ({error.filename})" if error.filename else ""
+            return f"{error.strerror or error}{place}.{log}"
+    return str(error)
+
+
+def _is_full(error: Exception, data_dir: Path) -> bool:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return isinstance(error, asyncpg.DiskFullError) or shutil.disk_usage(data_dir).free < _FREE_BYTES_MIN
+
+
+def check_port(settings: Settings) -> None:
+    """Nobody listens where we want to. Raises CommandFailed."""
+    cure = "Correct MAAS_HOST: 127.0.0.1 for this machine only, 0.0.0.0 for everybody."
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise CommandFailed(
+            f"MAAS_HOST={settings.host!r} is no address of this machine ({error}). {cure}"
+        ) from error
+    family, kind, protocol, _, address = found[0]
+    with closing(socket.socket(family, kind, protocol)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind(address)
         except OSError as error:
-            raise CommandFailed(
-                f"Port {settings.port} on {settings.host} is taken ({error.strerror}). "
-                "Stop what uses it, or choose another with MAAS_PORT."
-            ) from error
+            raise CommandFailed(_port_refused(settings, error, cure)) from error
+
+
+def _port_refused(settings: Settings, error: OSError, cure: str) -> str:
+    place = f"{settings.port} on {settings.host}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {place} is taken. Stop what uses it, or choose another: MAAS_PORT=8081"
+        case errno.EACCES:
+            return f"Port {place} is for root only. Choose one from 1024 up: MAAS_PORT=8080"
+        case _:
+            return f"Port {place} cannot be used ({error.strerror}). {cure}"
 
 
 @contextmanager
@@ -88,98 +156,3 @@ def _log_file(settings: Settings) -> Iterator[None]:
     with (settings.data_dir / "maas.log").open("a", buffering=1, encoding="utf-8") as stream:
         configure_logging(settings.log_level, stream)
         yield
-
-
-async def _serve(settings: Settings, *, only: list[str], demo: bool, once: bool, city: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    clock: Clock = SimulatedClock(settings.data_dir / "clock") if city else SystemClock()
-    async with _database(settings) as with_database, _provider(with_database, only) as complete:
-        from services.compose import build_house  # noqa: PLC0415 - heavy, and of no use to a failed start
-
-        with console.status("Starting the services"):
-            house = build_house(complete, clock, only=only, with_demo=city)
-            try:
-                await house.start()
-                runner = web.AppRunner(
-                    house.app,
-                    access_log=None,
-                    shutdown_timeout=5,
-                    max_line_size=LINE_BYTES_MAX,
-                    max_field_size=LINE_BYTES_MAX,
-                )
-                await runner.setup()
-                await web.TCPSite(runner, complete.host, complete.port, reuse_address=True).start()
-            except BaseException:
-                await house.stop()
-                raise
-        url = f"http://{complete.host}:{complete.port}"
-        try:
-            await _use(url, complete, stop, demo=demo, once=once, city=city)
-        finally:
-            await runner.cleanup()
-            await house.stop()
-
-
-async def _use(
-    url: str, settings: Settings, stop: asyncio.Event, *, demo: bool, once: bool, city: bool
-) -> None:
-    if city:
-        from services.demo.seed import seed_city  # noqa: PLC0415 - the demonstration is an extra
-
-        await _unless_stopped(seed_city(url, settings.data_dir, console), stop)
-    if demo and not stop.is_set():
-        from services.demo.trip import play_trip  # noqa: PLC0415 - the demonstration is an extra
-
-        await _unless_stopped(play_trip(url, settings.data_dir, console), stop)
-    if not once and not stop.is_set():
-        console.print(f"\nServing on [bold]{url}[/bold] (API pages: {url}/api/docs). Ctrl-C stops.")
-        await stop.wait()
-        console.print("Stopping.")
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    task = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not task.done():
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Settings]:
-    if settings.database_url:
-        yield settings
-        return
-    postgres = EmbeddedPostgres(settings.data_dir / "postgres")
-    with console.status("Starting PostgreSQL"):
-        url = await asyncio.to_thread(postgres.start)
-    try:
-        yield replace(settings, database_url=url)
-    finally:
-        await asyncio.to_thread(postgres.stop)
-
-
-@asynccontextmanager
-async def _provider(settings: Settings, only: list[str]) -> AsyncIterator[Settings]:
-    if settings.stripe_api_key or (only and "payments" not in only):
-        yield settings
-        return
-    from services.payments.stand_in.launcher import start  # noqa: PLC0415 - not needed with a real key
-
-    webhook_url = f"http://127.0.0.1:{settings.port}/api/payments/webhooks/stripe"
-    stand_in = await asyncio.to_thread(start, Path(settings.data_dir), webhook_url=webhook_url)
-    try:
-        yield replace(
-            settings,
-            stripe_api_key=stand_in.api_key,
-            stripe_api_base=stand_in.url,
-            stripe_webhook_secret=stand_in.webhook_secret,
-        )
-    finally:
-        await asyncio.to_thread(stand_in.stop)

@@ -20,7 +20,9 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from rich.console import Console
 
+from services.cli.errors import CommandFailed
 from services.cli.load import run_load
+from services.cli.steps import step
 from services.demo.city.build import FEED_ID, TARIFFS, build_city
 from services.demo.city.tables import FOLDER
 from services.demo.client import CallFailed, Client
@@ -92,7 +94,7 @@ async def seed_city(url: str, data_dir: Path, console: Console) -> None:
         today = datetime.fromisoformat(clock["now"]).astimezone(TOKYO).date()
         if await needs_network(admin, today):
             await _load_network(url, token, data_dir, today, console)
-        with console.status("Staff, agreements, berths and vans of the city"):
+        with step(console, "Staff, agreements, berths and vans of the city"):
             await _put_staff(admin, keyring_of(data_dir))
             await _put_agreements(admin)
             await _put_berths(admin)
@@ -101,7 +103,7 @@ async def seed_city(url: str, data_dir: Path, console: Console) -> None:
                 "/api/bike-systems/demo-cycle",
                 {"gbfs_url": f"{url}/api/demo/gbfs/gbfs.json", "operator_id": "DemoCycle"},
             )
-        with console.status("Opening the network, warming the kernels"):
+        with step(console, "Opening the network, warming the kernels"):
             await _wait_until_ready(admin)
 
 
@@ -130,9 +132,11 @@ async def needs_network(client: Client, today: date) -> bool:
 
 
 async def _load_network(url: str, token: str, data_dir: Path, today: date, console: Console) -> None:
-    with console.status("Making the demonstration city's timetable"):
-        city = build_city(data_dir / "demo-city", around=today)
-    await run_load(list(city.paths), tariffs=TARIFFS, url=url, token=token, console=console)
+    with step(console, "Making the demonstration city's timetable"):
+        city = await asyncio.to_thread(build_city, data_dir / "demo-city", around=today)
+    report = await run_load(list(city.paths), tariffs=TARIFFS, url=url, token=token, console=console)
+    if not report["published"]:
+        raise CommandFailed(f"The demonstration city was not loaded: {report['refused_because']}")
 
 
 async def _put_staff(admin: Client, keyring: Keyring) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from maas.tickets.drawing import draw_for_terminal
 from services.demo.client import Client
@@ -46,19 +48,19 @@ def yen_text(money: Any) -> str:
 
 
 def tell_itineraries(console: Console, itineraries: list[Any]) -> None:
-    """The Pareto choices: times, interchanges, prices for an adult and a child, and each leg."""
-    table = Table("", "leaves", "arrives", "changes", "adult", "child", "way", box=None, pad_edge=False)
+    """The Pareto choices: times, interchanges, prices for an adult and a child; below each, its legs."""
     for number, itinerary in enumerate(itineraries, 1):
-        prices = itinerary["prices"]
-        table.add_row(
-            str(number),
-            clock_time(itinerary["startTime"]),
-            local(itinerary["endTime"]),
-            str(itinerary["transfers"]),
-            *(_price(prices, rider) for rider in ("adult", "child")),
-            " → ".join(_leg_text(leg) for leg in itinerary["legs"]),
+        starts, ends = local(itinerary["startTime"]), local(itinerary["endTime"])
+        if starts.split()[0] == ends.split()[0]:
+            ends = clock_time(itinerary["endTime"])
+        adult, child = (_price(itinerary["prices"], rider) for rider in ("adult", "child"))
+        changes = itinerary["transfers"]
+        console.print(
+            f"{number}  [bold]{starts} → {ends}[/bold]  {changes} interchange{'' if changes == 1 else 's'}"
+            f"  {adult}, child {child}"
         )
-    console.print(table)
+        way = " → ".join(_leg_text(leg) for leg in itinerary["legs"])
+        console.print(Padding(Text(way, style="dim"), (0, 0, 0, 3)))
 
 
 def _price(prices: Any, rider: str) -> str:
@@ -101,7 +103,7 @@ async def tell_ticket(console: Console, traveller: Client, tickets: list[Any], f
         path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(picture)
-        console.print(f"Check code [bold]{ticket['check_code']}[/bold]; as a picture: {path}")
+        console.print(f"Check code [bold]{ticket['check_code']}[/bold]; as a picture: {path}", soft_wrap=True)
 
 
 def tell_settlement(console: Console, run: Any) -> None:

@@ -118,9 +118,11 @@ async def _first_traveller(story: Story) -> None:
     story.chapter("A ticket: one signed code for the whole way")
     await tell_ticket(story.console, await traveller.client(), tickets, story.folder)
     story.chapter("Riding: gates, the pier, the bus")
+    earned_before = await _earned_minor(story)
     await _ride(story, traveller, order, tickets)
     story.chapter("Settlement: what each operator is owed, and why")
-    run = await _settle(story)
+    await _wait_until_earned(story, earned_before + order["total"]["amount_minor"])
+    run = await story.admin().post("/api/settlement/runs", {})
     tell_settlement(story.console, run)
     await _tell_ledger(story)
 
@@ -145,9 +147,8 @@ async def _second_traveller(story: Story) -> None:
     paid, back = order["total"]["amount_minor"], refunded["refunded"]["amount_minor"]
     story.console.print(f"Refunded: ¥{back:,} of ¥{paid:,}, state: {refunded['refunds'][0]['state']}")
     story.chapter("The next settlement shows it")
-    run = await _settle(story)
+    run, statement = await _settle_with_note(story, clerk, order)
     tell_settlement(story.console, run)
-    statement = await clerk.get(f"/api/settlement/runs/{run['batch_id']}/statements/{TOKAI_KISEN}")
     for note in statement["notes"]:
         story.console.print(
             f"On 東海汽船's statement: order {note['order_id']}, ¥{note['amount_minor']:,} refunded before "
@@ -259,17 +260,35 @@ async def _tap(story: Story, leg: Any, end: str, kind: str, payload: str) -> Non
     story.console.print(f"  {local(now)}  {kind:<5} {leg[end]['name']:<8} {answer['status']}")
 
 
-async def _settle(story: Story) -> Any:
-    admin = story.admin()
+async def _earned_minor(story: Story) -> int:
+    """What has left the fares not yet earned: by rides to the operators, and by refunds."""
+    trial = await story.admin().get("/api/ledger/trial-balance")
+    found = [each for each in trial["balances"] if each["account_id"] == "platform:unearned_fares"]
+    return sum(each["debits_posted"] for each in found)
 
-    async def all_earned() -> Any:
-        # Rides reach the ledger by events; a cut-off before that would leave them to the next run.
-        health = await admin.get("/api/ledger/trial-balance")
-        return health if health["debits_posted"] == health["credits_posted"] else None
 
-    await _until(all_earned, "the books are not level")
-    await asyncio.sleep(1)
-    return await admin.post("/api/settlement/runs", {})
+async def _wait_until_earned(story: Story, minor: int) -> None:
+    """Rides reach the ledger by events; a cut-off before that would leave them to the next run."""
+
+    async def find() -> bool:
+        return await _earned_minor(story) >= minor
+
+    await _until(find, "the rides were not earned")
+
+
+async def _settle_with_note(story: Story, clerk: Client, order: Any) -> tuple[Any, Any]:
+    """A run whose statement tells of the refund: that news, too, comes to the settlement by an event."""
+
+    async def find() -> Any:
+        run = await story.admin().post("/api/settlement/runs", {})
+        if TOKAI_KISEN not in [each["operator_id"] for each in run["statements"]]:
+            return None
+        statement = await clerk.get(f"/api/settlement/runs/{run['batch_id']}/statements/{TOKAI_KISEN}")
+        is_told = order["order_id"] in [note["order_id"] for note in statement["notes"]]
+        return (run, statement) if is_told else None
+
+    run, statement = await _until(find, "no statement tells of the refund")
+    return run, statement
 
 
 async def _tell_ledger(story: Story) -> None:

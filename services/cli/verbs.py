@@ -1,0 +1,25 @@
+"""All verbs of the `maas` command: each in a module of its own."""
+
+import typer
+
+from services.cli.check import check
+from services.cli.demo import demo
+from services.cli.keys import keys
+from services.cli.load import load
+from services.cli.plan import plan
+from services.cli.settle import settle
+from services.cli.up import up
+from services.cli.validate import validate
+
+app = typer.Typer(
+    name="maas",
+    help="Tsunagu: one search, one price, one payment for the whole way.",
+    epilog="Begin with `maas up --demo`. Each verb tells more, with examples: maas up --help",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+for verb in (up, demo, load, plan, settle, check, validate):
+    app.command()(verb)
+app.add_typer(keys, name="keys")
