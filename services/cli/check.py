@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
+from services.cli.servers import check_servers
 from services.platform.embedded.errors import EmbeddedServerError
 from services.platform.embedded.postgres import EmbeddedPostgres, find_running_url
 from services.platform.settings import Settings
@@ -210,6 +212,7 @@ async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
 def _database_url(settings: Settings) -> Iterator[str]:
     """DATABASE_URL, the running embedded server's, or that of one started for this check."""
     folder = settings.data_dir / "postgres"
+    check_servers(replace(settings, redis_url=""))
     url = settings.database_url or (find_running_url(folder) if folder.exists() else None)
     if url:
         yield url
