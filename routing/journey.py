@@ -191,7 +191,10 @@ def trip_legs(timetable: Timetable, ride: Ride) -> Iterator[TripLeg]:
 def find_ride(
     timetable: Timetable, *, trip: int, service_date: date, board_call: int, alight_call: int
 ) -> TripLeg | None:
-    """That trip's leg on that day, or None if it does not run then, or has no such calls to ride between."""
+    """That trip's leg on that day, or None if it has none then, or has no such calls to ride between.
+
+    By the compiled timetable: whether the trip is cancelled is asked of Cancellations.
+    """
     day = (service_date - timetable.first_date).days
     if not 0 <= day < timetable.day_count or not 0 <= board_call < alight_call:
         return None

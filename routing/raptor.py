@@ -2,7 +2,7 @@
 
 Problem   A traveller asks for a day and an hour; the kernel knows instances, shifts and labels. And the
           earliest arrival is not yet a good journey: one may leave later and arrive as early.
-Idea      1. Lay out the lines of the days around the search (`_instances`, kept for the next search).
+Idea      1. Lay out the lines of the days around the search (windows.py; kept for the next search).
           2. Search forward: the earliest arrival for each number of rides.
           3. For each, search the mirrored timetable back from that arrival for the latest departure.
              To arrive by an hour, the other way round: latest departures first, then the earliest arrivals.
@@ -17,18 +17,20 @@ Invariant The answer is a Pareto set: each journey has more rides than the next 
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from threading import Lock
 
 import numpy as np
 
+from routing.cancellations import Cancellations
 from routing.journey import Access, FoundJourney, Ride, service_day_start
 from routing.kernels.arrays import NONE, NOT_REACHED, Instances, Int32, Labels, allocate_labels
 from routing.kernels.interchange import best_interchange
 from routing.kernels.raptor import search
 from routing.timetable import Timetable
+from routing.windows import Window, lay_out
 
 SEARCH_DAYS_AFTER = (1, 3, 7, 14)
 """Days after (or before) the day searched that are looked at, one after another until something is found."""
@@ -52,23 +54,27 @@ class Query:
     ride_count_max: int = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Service days from day - before to day + after; `is_mirrored` runs time backwards."""
-
-    day: int
-    before: int
-    after: int
-    is_mirrored: bool
-
-
 class Router:
-    """Searches one timetable. Safe to use from several threads; holds no state but laid-out windows."""
+    """Searches one timetable, less what is cancelled. Safe to use from several threads.
 
-    def __init__(self, timetable: Timetable) -> None:
+    Holds no state but laid-out windows. A change of cancellations is another router: see `replace_cancelled`.
+    """
+
+    def __init__(self, timetable: Timetable, cancelled: Iterable[tuple[int, date]] = ()) -> None:
         self.timetable = timetable
-        self._laid_out: OrderedDict[_Window, Instances] = OrderedDict()
+        self.cancellations = Cancellations(timetable, cancelled)
+        self._laid_out: OrderedDict[Window, Instances] = OrderedDict()
         self._lock = Lock()
+
+    def replace_cancelled(self, cancelled: Iterable[tuple[int, date]]) -> "Router":
+        """A router with these trips cancelled on these dates, and no others; this one stays as it is."""
+        router = Router(self.timetable, cancelled)
+        with self._lock:
+            for window, instances in self._laid_out.items():
+                changes = (self.cancellations, router.cancellations)
+                if not any(each.touches(window.days) for each in changes):
+                    router._laid_out[window] = instances
+        return router
 
     def find_journeys(self, query: Query) -> list[FoundJourney]:
         """The Pareto set of arrival (departure, if arrive_by) and rides. Raises OutsideDates.
@@ -97,14 +103,14 @@ class Router:
         for arrive_by in (False, True):
             self.find_journeys(Query(at=at, access=ends, egress=ends, arrive_by=arrive_by))
         change = np.empty(2, dtype=np.int32)
-        ride = (0, 0, 0, 0)
-        best_interchange(self.timetable.lines, self.timetable.walks, ride, (0, 0, 0, 1), change)
+        first, second = (0, 0, 0, 0, 2), (0, 0, 0, 0, 1)
+        best_interchange(self.timetable.lines, self.timetable.walks, first, second, change)
 
     def lay_out(self, on: date) -> Instances:
         """The instances that a search departing that day begins with; kept for the searches after it."""
         before = self.timetable.overhang_days
         day = self.timetable.get_day(on)
-        return self._instances(_Window(day, before, SEARCH_DAYS_AFTER[0], is_mirrored=False))
+        return self._instances(Window(day, before, SEARCH_DAYS_AFTER[0], is_mirrored=False))
 
     def goal(self, ends: Sequence[Access]) -> Int32:
         """For each stop the walk from there to the goal; NONE where there is none."""
@@ -120,7 +126,7 @@ class Router:
         before = self.timetable.overhang_days
         labels, after = None, 0
         for after in SEARCH_DAYS_AFTER:
-            labels = self._forward(query, _Window(day, before, after, is_mirrored=False), time_s)
+            labels = self._forward(query, Window(day, before, after, is_mirrored=False), time_s)
             if self._is_reached(labels) or day + after >= self.timetable.day_count:
                 break
         assert labels is not None, "at least one window is searched"
@@ -128,8 +134,8 @@ class Router:
             return []
         while (best_s := int(labels.goal_s.min())) >= self._start_s(day + after + 1, day):
             after += 1 + (best_s - self._start_s(day + after + 1, day)) // 86_400
-            labels = self._forward(query, _Window(day, before, after, is_mirrored=False), time_s)
-        back = _Window(day, before, after, is_mirrored=True)
+            labels = self._forward(query, Window(day, before, after, is_mirrored=False), time_s)
+        back = Window(day, before, after, is_mirrored=True)
         paths = []
         for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
             found = self._backward(query, back, int(labels.goal_s[k]), earliest_s=time_s, rides=int(k))
@@ -142,7 +148,7 @@ class Router:
         labels, before = None, 0
         for reach in SEARCH_DAYS_AFTER:
             before = reach + overhang
-            labels = self._backward(query, _Window(day, before, 0, is_mirrored=True), time_s)
+            labels = self._backward(query, Window(day, before, 0, is_mirrored=True), time_s)
             if self._is_reached(labels) or day - before < 0:
                 break
         assert labels is not None, "at least one window is searched"
@@ -150,8 +156,8 @@ class Router:
             return []
         while -(best_s := int(labels.goal_s.min())) < self._start_s(day - before + overhang, day):
             before += 1 + (self._start_s(day - before + overhang, day) + best_s) // 86_400
-            labels = self._backward(query, _Window(day, before, 0, is_mirrored=True), time_s)
-        there = _Window(day, before, 0, is_mirrored=False)
+            labels = self._backward(query, Window(day, before, 0, is_mirrored=True), time_s)
+        there = Window(day, before, 0, is_mirrored=False)
         paths = []
         for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
             leaves_s = -int(labels.goal_s[k])
@@ -163,7 +169,7 @@ class Router:
     def _forward(
         self,
         query: Query,
-        window: _Window,
+        window: Window,
         time_s: int,
         *,
         latest_s: int | None = None,
@@ -189,7 +195,7 @@ class Router:
     def _backward(
         self,
         query: Query,
-        window: _Window,
+        window: Window,
         time_s: int,
         *,
         earliest_s: int | None = None,
@@ -223,60 +229,24 @@ class Router:
         start = service_day_start(self.timetable, day).timestamp()
         return int(start - service_day_start(self.timetable, searched).timestamp())
 
-    def _instances(self, window: _Window) -> Instances:
+    def _instances(self, window: Window) -> Instances:
         with self._lock:
             known = self._laid_out.get(window)
             if known is not None:
                 self._laid_out.move_to_end(window)
                 return known
-        laid_out = self._lay_out(window)
+        laid_out = lay_out(
+            self.timetable, self.cancellations, window, lambda day: self._start_s(day, window.day)
+        )
         with self._lock:
             self._laid_out[window] = laid_out
             while len(self._laid_out) > INSTANCES_KEPT:
                 self._laid_out.popitem(last=False)
         return laid_out
 
-    def _lay_out(self, window: _Window) -> Instances:
-        timetable = self.timetable
-        lines = timetable.mirror if window.is_mirrored else timetable.lines
-        stop_of_entry = np.repeat(
-            np.arange(timetable.stop_count, dtype=np.int32), np.diff(lines.stop_line_offsets)
-        )
-        of_lines, shifts, stops, entries, positions = [], [], [], [], []
-        count = 0
-        for day in range(window.day - window.before, window.day + window.after + 1):
-            if not 0 <= day < timetable.day_count:
-                continue
-            runs = timetable.days.active[timetable.lines.patterns, day] != 0
-            shift_s = self._start_s(day, window.day)
-            if day < window.day and window.before == timetable.overhang_days:
-                # To depart on the day searched: of days past, only what can still be boarded then.
-                runs = runs & (timetable.days.last_departure_s + shift_s >= 0)
-            chosen = np.flatnonzero(runs).astype(np.int32)
-            instance_of = np.full(timetable.line_count, NONE, dtype=np.int32)
-            instance_of[chosen] = np.arange(count, count + len(chosen), dtype=np.int32)
-            count += len(chosen)
-            kept = runs[lines.stop_lines]
-            of_lines.append(chosen)
-            shifts.append(np.full(len(chosen), -shift_s if window.is_mirrored else shift_s, dtype=np.int32))
-            stops.append(stop_of_entry[kept])
-            entries.append(instance_of[lines.stop_lines[kept]])
-            positions.append(lines.stop_positions[kept])
-        if not of_lines:
-            return _no_instances(timetable.stop_count)
-        stop = np.concatenate(stops)
-        order = np.argsort(stop, kind="stable")
-        return Instances(
-            lines=np.concatenate(of_lines),
-            shifts_s=np.concatenate(shifts),
-            stop_offsets=np.searchsorted(stop[order], np.arange(timetable.stop_count + 1)).astype(np.int32),
-            entry_instances=np.concatenate(entries)[order],
-            entry_positions=np.concatenate(positions)[order],
-        )
-
     # Answers -----------------------------------------------------------------------------------------------
 
-    def _read(self, query: Query, window: _Window, labels: Labels, round_: int) -> FoundJourney:
+    def _read(self, query: Query, window: Window, labels: Labels, round_: int) -> FoundJourney:
         """The journey that the labels hold for so many rides."""
         instances = self._instances(window)
         goal = stop = int(labels.goal_stop[round_])
@@ -296,7 +266,7 @@ class Router:
         return FoundJourney(day=day, access=access, rides=tuple(rides), egress=egress, check_in_s=early_s)
 
     def _ride(
-        self, window: _Window, instances: Instances, labels: Labels, round_: int, stop: int
+        self, window: Window, instances: Instances, labels: Labels, round_: int, stop: int
     ) -> tuple[Ride, int]:
         """The ride that alights at the stop in this round, and the stop it was boarded at."""
         instance = int(labels.ride_instance[round_, stop])
@@ -328,6 +298,9 @@ class Router:
             arrives_s=int(lines.arrivals[times + alight]) + shift_s,
         )
 
+    def _stretch(self, ride: Ride, position: int) -> tuple[int, int]:
+        return self.cancellations.stretch(line=ride.line, run=ride.run, day=ride.day, position=position)
+
     def _tidy(self, path: FoundJourney) -> FoundJourney:
         """Change where least is ridden; the vehicles, the departure and the arrival stay."""
         rides = list(path.rides)
@@ -338,8 +311,8 @@ class Router:
             cost = best_interchange(
                 self.timetable.lines,
                 self.timetable.walks,
-                (first.line, first.run, shift_1, first.board),
-                (second.line, second.run, shift_2, second.alight),
+                (first.line, first.run, shift_1, first.board, self._stretch(first, first.board)[1]),
+                (second.line, second.run, shift_2, self._stretch(second, second.alight)[0], second.alight),
                 change,
             )
             assert cost != NOT_REACHED, "the interchange found by the search is one of those tried"
@@ -392,14 +365,3 @@ def _reach(offsets: Int32, targets: Int32, walk_s: Int32, stops: Sequence[int]) 
 
 def _nearest(ends: Sequence[Access], stop: int) -> Access:
     return min((end for end in ends if end.stop == stop), key=lambda end: end.walk_s)
-
-
-def _no_instances(stop_count: int) -> Instances:
-    empty = np.zeros(0, dtype=np.int32)
-    return Instances(
-        lines=empty,
-        shifts_s=empty,
-        stop_offsets=np.zeros(stop_count + 1, dtype=np.int32),
-        entry_instances=empty,
-        entry_positions=empty,
-    )

@@ -8,6 +8,8 @@ Idea      A *line* is a group of *runs* (vehicles) that call at the same stops i
           Times are whole seconds after the start of the run's own service day and may pass 24 h. An
           *instance* is a line on one service day; its shift is that day's start, in seconds after the start
           of the day the search is about. So a train at 25:10 yesterday and one at 01:10 today compare.
+          Where some trips are cancelled on a day, the line is several instances that day, each a rectangle
+          of what still runs: a range of its runs and a range of its positions.
           A *mirrored* timetable (times negated, stops and runs in reverse, boarding and alighting swapped)
           turns "arrive by" into "depart at": one kernel, one proof.
 Sentinels NOT_REACHED for times, NONE for indices. Both defined here only.
@@ -82,7 +84,13 @@ class Walks(NamedTuple):
 class Instances(NamedTuple):
     """Lines on the service days around a search. I instances, E boardable (instance, position) pairs.
 
+    An instance is the runs [run_from, run_to) of its line, ridden to before position_to at most. Where it
+    begins is in the entries: none is before that. An untouched line is one instance, all its runs and
+    positions.
+
     lines          int32[I]    the line
+    run_from, run_to int32[I]  its runs, at least one
+    position_to    int32[I]    the position after the last that it may be ridden to
     shifts_s       int32[I]    its service day's start, seconds after the start of the day searched
     stop_offsets   int32[S+1]  stop s owns [stop_offsets[s], stop_offsets[s+1]) of the next two
     entry_instances int32[E]   an instance that can be boarded at s
@@ -90,6 +98,9 @@ class Instances(NamedTuple):
     """
 
     lines: Int32
+    run_from: Int32
+    run_to: Int32
+    position_to: Int32
     shifts_s: Int32
     stop_offsets: Int32
     entry_instances: Int32
@@ -103,7 +114,7 @@ class Labels(NamedTuple):
     ready_s       int32[K+1, S]  earliest readiness to board after k rides (row 0: the access walks)
     ready_from    int32[K+1, S]  the stop alighted at before that readiness; NONE in row 0
     ride_instance int32[K+1, S]  the ride that alights: its instance,
-    ride_run      int32[K+1, S]  run,
+    ride_run      int32[K+1, S]  run (counted among all runs of the line),
     ride_board    int32[K+1, S]  boarding position
     ride_alight   int32[K+1, S]  and alighting position
     goal_s        int32[K+1]     earliest arrival at the goal with k rides, where that beats fewer rides

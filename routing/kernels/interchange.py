@@ -17,20 +17,20 @@ from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Li
 def best_interchange(
     lines: Lines,
     walks: Walks,
-    first: tuple[int, int, int, int],
-    second: tuple[int, int, int, int],
+    first: tuple[int, int, int, int, int],
+    second: tuple[int, int, int, int, int],
     change: Int32,
 ) -> int:
     """Choose where to alight from the first run and board the second.
 
     lines, walks  see arrays.py
-    first   (line, run, shift_s, position boarded at)
-    second  (line, run, shift_s, position alighted at)
+    first   (line, run, shift_s, position boarded at, the position after the last it may be ridden to)
+    second  (line, run, shift_s, the first position it may be boarded at, position alighted at)
     change  int32[2]  written: the position to alight at on the first, to board at on the second
     Returns the cost in seconds; NOT_REACHED (and `change` untouched) if no change is possible
     """
-    line_1, run_1, shift_1, board = first
-    line_2, run_2, shift_2, alight = second
+    line_1, run_1, shift_1, board, position_to = first
+    line_2, run_2, shift_2, position_from, alight = second
     stops_1 = lines.stop_offsets[line_1]
     stops_2 = lines.stop_offsets[line_2]
     count_1 = lines.stop_offsets[line_1 + 1] - stops_1
@@ -40,7 +40,7 @@ def best_interchange(
     boarded_s = lines.departures[times_1 + board] + shift_1
     alighted_s = lines.arrivals[times_2 + alight] + shift_2
     best = NOT_REACHED
-    for p in range(board + 1, count_1):
+    for p in range(board + 1, position_to):
         if not lines.flags[stops_1 + p] & MAY_ALIGHT:
             continue
         stop = lines.stops[stops_1 + p]
@@ -54,7 +54,7 @@ def best_interchange(
             walk_s = walks.change_s[stop] if is_same else walks.walk_s[w]
             if walk_s == NOT_REACHED:
                 continue
-            for q in range(alight):
+            for q in range(position_from, alight):
                 if lines.stops[stops_2 + q] != target or not lines.flags[stops_2 + q] & MAY_BOARD:
                     continue
                 departs_s = lines.departures[times_2 + q] + shift_2

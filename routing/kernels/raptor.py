@@ -170,14 +170,15 @@ def _ride(
         shift_s = instances.shifts_s[instance]
         stop_begin = lines.stop_offsets[line]
         position_count = lines.stop_offsets[line + 1] - stop_begin
-        time_begin = lines.time_offsets[line]
-        # "The run after the last" stands for none caught yet.
-        run = run_count = (lines.time_offsets[line + 1] - time_begin) // position_count
+        # Runs are counted from the instance's first. "The run after the last" stands for none caught yet.
+        run_from = instances.run_from[instance]
+        time_begin = lines.time_offsets[line] + run_from * position_count
+        run = run_count = instances.run_to[instance] - run_from
         run_begin = time_begin
         board = int(NONE)
         early_s = lines.board_early_s[line]
         late_s = lines.alight_late_s[line]
-        for position in range(scratch.first_position[instance], position_count):
+        for position in range(scratch.first_position[instance], instances.position_to[instance]):
             stop = lines.stops[stop_begin + position]
             flags = lines.flags[stop_begin + position]
             if run < run_count:
@@ -186,7 +187,7 @@ def _ride(
                     scratch.best_alight_s[stop] = arrives_s
                     labels.alight_s[k, stop] = arrives_s
                     labels.ride_instance[k, stop] = instance
-                    labels.ride_run[k, stop] = run
+                    labels.ride_run[k, stop] = run_from + run
                     labels.ride_board[k, stop] = board
                     labels.ride_alight[k, stop] = position
                     if not scratch.is_alighted[stop]:

@@ -65,18 +65,32 @@ def test_the_best_interchange_is_the_best_of_all_pairs(world: PlainWorld, data: 
     (line_1, run_1, count_1), (line_2, run_2, count_2) = chosen
     board = data.draw(st.integers(0, count_1 - 2))
     alight = data.draw(st.integers(1, count_2 - 1))
+    # Where trips are cancelled, only a stretch of the run may be ridden.
+    position_to = data.draw(st.integers(board + 1, count_1))
+    position_from = data.draw(st.integers(0, alight - 1))
     change = np.full(2, -1, dtype=np.int32)
     got = best_interchange(
-        lines, timetable.walks, (line_1, run_1, 0, board), (line_2, run_2, 0, alight), change
+        lines,
+        timetable.walks,
+        (line_1, run_1, 0, board, position_to),
+        (line_2, run_2, 0, position_from, alight),
+        change,
     )
     first, second = calls_of(timetable, line_1, run_1), calls_of(timetable, line_2, run_2)
     check_in_s = int(lines.board_early_s[line_2])
-    expected = best_interchange_cost(world, first, second, board, alight, check_in_s=check_in_s)
+    expected = best_interchange_cost(
+        world,
+        first[:position_to],
+        second[position_from:],
+        board,
+        alight - position_from,
+        check_in_s=check_in_s,
+    )
     assert got == (NOT_REACHED if expected is None else expected)
     if expected is not None:
         before, after = first[change[0]], second[change[1]]
-        assert change[0] > board
-        assert change[1] < alight
+        assert board < change[0] < position_to
+        assert position_from <= change[1] < alight
         assert before.arrives_s <= after.departs_s
 
 
