@@ -21,7 +21,6 @@ from maas.journeys import Journey
 from maas.prices import RiderCategory
 from maas.tickets.keys import SigningKey
 from maas.tickets.verify import Checkpoint
-from services.cli.verbs import app as _cli  # noqa: F401  # the verbs share one application
 from services.cli.validate import judge
 from services.platform.auth import Role
 from services.platform.bus import Envelope
