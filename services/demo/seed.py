@@ -96,9 +96,7 @@ async def seed_city(url: str, data_dir: Path, console: Console) -> None:
             await _load_network(url, token, data_dir, today, console)
         with step(console, "Staff, agreements, berths and vans of the city"):
             await _put_staff(admin, keyring_of(data_dir))
-            await _put_agreements(admin)
-            await _put_berths(admin)
-            await _put_vans(admin)
+            await put_operators(admin)
             await admin.put(
                 "/api/bike-systems/demo-cycle",
                 {"gbfs_url": f"{url}/api/demo/gbfs/gbfs.json", "operator_id": "DemoCycle"},
@@ -159,6 +157,13 @@ async def _put_staff(admin: Client, keyring: Keyring) -> None:
             )
             device = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
             keyring.keep(f"device:{operator_id}", device)
+
+
+async def put_operators(admin: Client) -> None:
+    """What the city's operators have agreed to and can sell: agreements, berths of ships, vans and zones."""
+    await _put_agreements(admin)
+    await _put_berths(admin)
+    await _put_vans(admin)
 
 
 async def _put_agreements(admin: Client) -> None:

@@ -6,30 +6,28 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 import orjson
 import pytest
 
-from gtfs.literal import literal_contents
+from services.demo.city.build import build_city
+from services.demo.client import Client
+from services.demo.seed import TOKYO, put_operators
+from services.demo.trip import DESTINATION, ORIGIN, evening_departure
 from services.platform.embedded.ports import pick_free_port
 from tests.conftest import ROOT
 from tests.support.compose_file import list_our_services
 
 # Eleven interpreters start at once on two cores.
 READY_S_MAX = 150
-CITY = """
-    agency Toei name="東京都交通局"
-    route Oedo subway agency=Toei
-    stops Tochomae Nakai
-    t1    08:00    08:10
-"""
 STOP_S_MAX = 40
+EVENT_S_MAX = 30
 
 
 @dataclass(kw_only=True)
@@ -73,12 +71,6 @@ def processes(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Pro
         process.wait()
 
 
-def write_feed(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in literal_contents(CITY).items():
-            archive.writestr(name, content)
-
-
 async def wait_ready(processes: Processes, session: aiohttp.ClientSession, *, with_network: bool) -> None:
     deadline = time.monotonic() + READY_S_MAX
     waiting = dict(processes.urls)
@@ -93,10 +85,38 @@ async def wait_ready(processes: Processes, session: aiohttp.ClientSession, *, wi
         await asyncio.sleep(0.3)
 
 
+async def buy_a_trip(hana: Client, admin: Client) -> None:
+    """Plan, offer, order, pay, ticket: six services ask one another over HTTP and tell over Redis."""
+    at = evening_departure(datetime.now(TOKYO).isoformat())
+    plan = await hana.get("/api/v6/plan", fromPlace=ORIGIN, toPlace=DESTINATION, time=at)
+    itinerary = plan["itineraries"][0]
+    assert any(leg["mode"] == "FERRY" for leg in itinerary["legs"])
+    offer = await hana.post("/api/offers", {"journey_id": itinerary["journeyId"], "riders": ["adult"]})
+    assert offer["total"] == next(
+        each["total"]
+        for each in itinerary["prices"]
+        if (each["rider"], each["medium"]) == ("adult", "ticket")
+    )
+    order = await hana.post("/api/orders", {"offer_id": offer["offer_id"], "passengers": ["Hana"]})
+    paid = await hana.post(f"/api/orders/{order['order_id']}/payments", {"payment_method": "pm_card_visa"})
+    assert (paid["state"], paid["total"]) == ("confirmed", offer["total"])
+
+    deadline = time.monotonic() + EVENT_S_MAX
+    while not (tickets := (await hana.get("/api/tickets", order_id=order["order_id"]))["tickets"]):
+        assert time.monotonic() < deadline, "the ticket is issued when the order's news has arrived"
+        await asyncio.sleep(0.1)
+    assert tickets[0]["payload"]
+
+    trial = await admin.get("/api/ledger/trial-balance")
+    assert trial["debits_posted"] == trial["credits_posted"]
+    unearned = next(each for each in trial["balances"] if each["account_id"] == "platform:unearned_fares")
+    assert unearned["credits_posted"] == offer["total"]["amount_minor"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_eleven_processes_are_one_house(processes: Processes) -> None:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         await wait_ready(processes, session, with_network=False)
         front = processes.urls["gateway"]
 
@@ -117,28 +137,19 @@ async def test_eleven_processes_are_one_house(processes: Processes) -> None:
         async with session.get(f"{front}/api/orders") as answer:
             assert answer.status == 401
 
-        # An administrator loads a feed; feeds tells planner over Redis, planner maps the file it wrote.
-        feed = processes.folder / "city.zip"
-        await asyncio.to_thread(write_feed, feed)
-        admin = await asyncio.to_thread((processes.folder / "gateway" / "admin.token").read_text)
-        async with session.post(
-            f"{front}/api/networks",
-            json={"paths": [str(feed)]},
-            headers={"Authorization": f"Bearer {admin}"},
-        ) as answer:
-            assert answer.status == 201, await answer.text()
+        # An administrator loads a city; feeds tells planner over Redis, planner maps the file it wrote.
+        admin_token = await asyncio.to_thread((processes.folder / "gateway" / "admin.token").read_text)
+        admin = Client(session, front, admin_token)
+        city = await asyncio.to_thread(
+            build_city, processes.folder / "city", around=datetime.now(TOKYO).date()
+        )
+        report = await admin.post(
+            "/api/networks", {"paths": [str(path) for path in city.paths], "tariffs": str(city.tariffs)}
+        )
+        assert report["published"]
         await wait_ready(processes, session, with_network=True)
-        async with session.get(
-            f"{front}/api/v6/plan",
-            params={
-                "fromPlace": "city:Tochomae",
-                "toPlace": "city:Nakai",
-                "time": "2026-05-20T07:30:00+09:00",
-            },
-        ) as answer:
-            assert answer.status == 200, await answer.text()
-            itineraries = (await answer.json())["itineraries"]
-        assert itineraries[0]["startTime"] == "2026-05-20T08:00:00+09:00"
+        await put_operators(admin)
+        await buy_a_trip(Client(session, front, token), admin)
 
         # The house's own questions are not for the outside.
         async with session.post(
