@@ -43,6 +43,16 @@ class FareLegRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FareLegJoinRule:
+    """Two legs on these networks are one to the leg rules; `from_stop_id` None: wherever one changes."""
+
+    from_network_id: str
+    to_network_id: str
+    from_stop_id: str | None
+    to_stop_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FareTransferRule:
     """What an interchange between two legs costs. `count` -1: any number; `duration_s` None: no limit."""
 
@@ -88,22 +98,30 @@ class FlatFareRule:
 
 
 _DAY_S = 86_400
+_JOIN_COLUMNS = ("from_network_id", "to_network_id", "from_stop_id", "to_stop_id")
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FareTables:
-    """All fares of a feed, joined."""
+    """All fares of a feed, joined. `has_priorities`: some leg rule has one, so an empty field is any value.
+
+    `parent_of_stop` and `zone_of_stop` hold the stops that have one.
+    """
 
     products: tuple[FareProduct, ...]
     leg_rules: tuple[FareLegRule, ...]
+    has_priorities: bool
+    join_rules: tuple[FareLegJoinRule, ...]
     transfer_rules: tuple[FareTransferRule, ...]
     rider_names: Mapping[str, str]
     default_rider_category_id: str | None
     media_types: Mapping[str, int]
     timeframes: Mapping[str, tuple[Timeframe, ...]]
     areas_of_stop: Mapping[str, frozenset[str]]
+    parent_of_stop: Mapping[str, str]
+    zone_of_stop: Mapping[str, str]
     network_of_route: Mapping[str, str]
     flat_fares: tuple[FlatFare, ...]
 
@@ -115,6 +133,11 @@ class FareTables:
         return cls(
             products=_products(feed),
             leg_rules=_leg_rules(feed),
+            has_priorities=feed["fare_leg_rules"]["rule_priority"].is_not_null().any(),
+            join_rules=tuple(
+                FareLegJoinRule(**row)
+                for row in feed["fare_leg_join_rules"].select(_JOIN_COLUMNS).iter_rows(named=True)
+            ),
             transfer_rules=_transfer_rules(feed),
             rider_names={row["rider_category_id"]: row["rider_category_name"] for row in riders},
             default_rider_category_id=defaults[0] if defaults else None,
@@ -123,6 +146,8 @@ class FareTables:
             },
             timeframes=_timeframes(feed),
             areas_of_stop=_areas(feed),
+            parent_of_stop=dict(feed["stops"].select("stop_id", "parent_station").drop_nulls().rows()),
+            zone_of_stop=dict(feed["stops"].select("stop_id", "zone_id").drop_nulls().rows()),
             network_of_route=_networks(feed),
             flat_fares=_flat_fares(feed),
         )

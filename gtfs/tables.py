@@ -219,7 +219,19 @@ TABLES: tuple[TableSpec, ...] = (
             *_required("fare_product_id"),
             *_optional("rule_priority", kind="int"),
         ),
-        key=("network_id", "from_area_id", "to_area_id", "from_timeframe_group_id", "fare_product_id"),
+        key=(
+            "network_id",
+            "from_area_id",
+            "to_area_id",
+            "from_timeframe_group_id",
+            "to_timeframe_group_id",
+            "fare_product_id",
+        ),
+    ),
+    TableSpec(
+        "fare_leg_join_rules.txt",
+        (*_required("from_network_id", "to_network_id"), *_optional("from_stop_id", "to_stop_id")),
+        key=("from_network_id", "to_network_id", "from_stop_id", "to_stop_id"),
     ),
     TableSpec(
         "fare_transfer_rules.txt",

@@ -1,5 +1,7 @@
 """`fare_amount_invalid`: a price that is no plain decimal, is negative, or has no ISO 4217 currency code.
 
+A product that no leg rule sells may be negative: it is the discount of a transfer rule.
+
 Effect    The product is left out with its rules: no price is better than a wrong one.
 """
 
@@ -10,6 +12,7 @@ from gtfs.tables import Feed
 
 CODE = "fare_amount_invalid"
 _AMOUNT = r"^[0-9]{1,9}(\.[0-9]{1,4})?$"
+_DISCOUNT = r"^-[0-9]{1,9}(\.[0-9]{1,4})?$"
 _CURRENCY = r"^[A-Z]{3}$"
 
 
@@ -22,6 +25,10 @@ def judge(feed: Feed, notices: Notices) -> Feed:
 def _judge_table(feed: Feed, table: str, key: str, columns: tuple[str, str], notices: Notices) -> Feed:
     amount, currency = columns
     is_right = pl.col(amount).str.contains(_AMOUNT) & pl.col(currency).str.contains(_CURRENCY)
+    if table == "fare_products":
+        is_sold = pl.col(key).is_in(feed["fare_leg_rules"][key].implode())
+        is_discount = pl.col(amount).str.contains(_DISCOUNT) & pl.col(currency).str.contains(_CURRENCY)
+        is_right |= is_discount & ~is_sold
     wrong = feed[table].filter(~is_right)
     if wrong.is_empty():
         return feed
