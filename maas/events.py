@@ -6,6 +6,7 @@ Every event is a frozen dataclass of plain values, so that it survives JSON. `EV
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from maas.journeys import Journey
@@ -137,6 +138,18 @@ class SailingCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SailingStatusChanged:
+    """An operator said that a sailing may not land (条件付), or is as planned again. Not: cancelled."""
+
+    trip_id: str
+    service_date: date
+    operator_id: str
+    status: Literal["scheduled", "conditional"]
+    reason: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegCancelled:
     """A leg of a confirmed order will not run. Tickets covering `component_indices` are void."""
 
@@ -211,6 +224,7 @@ Event = (
     | TapRecorded
     | RideRated
     | SailingCancelled
+    | SailingStatusChanged
     | LegCancelled
     | RefundPaid
     | FareRefunded

@@ -53,6 +53,8 @@ class Leg:
     `in_seat` says that the rider stays in the vehicle of the leg before.
     `distance_m` is along the walk, or between the stops passed as the crow flies when the feed has no better.
     `is_estimate` marks a walk computed from a beeline, not from streets.
+    `route_name` is the short name where there is one; `trip_name` the vehicle run's own (さるびあ丸, 501A).
+    `condition` is what the operator said where the ride is not certain (条件付), None where it is.
     """
 
     mode: Mode
@@ -64,6 +66,8 @@ class Leg:
     operator_id: str | None = None
     route_id: str | None = None
     route_name: str | None = None
+    route_long_name: str | None = None
+    trip_name: str | None = None
     route_color: str | None = None
     headsign: str | None = None
     trip_id: str | None = None
@@ -71,6 +75,7 @@ class Leg:
     passed_stops: tuple[PassedStop, ...] = ()
     in_seat: bool = False
     is_estimate: bool = False
+    condition: str | None = None
 
     @property
     def is_transit(self) -> bool:

@@ -259,10 +259,17 @@ def _join_trips(
     agency_of: dict[str, int] = {}
     routes: list[tuple[int, int]] = []
     texts: dict[str, list[str]] = {
-        name: [] for name in ("route_ids", "route_names", "route_colors", "agency_ids", "agency_names")
+        name: []
+        for name in (
+            "route_ids",
+            "route_names",
+            "route_long_names",
+            "route_colors",
+            "agency_ids",
+            "agency_names",
+        )
     }
-    trip_routes, headsigns = [], {"": 0}
-    trip_headsigns: list[int] = []
+    trip_routes: list[int] = []
     for part in parts:
         agency_of = _add_agencies(part, texts)
         route_of: dict[str, int] = {}
@@ -272,20 +279,27 @@ def _join_trips(
             routes.append((row["route_type"], agency))
             texts["route_ids"].append(f"{part.feed_id}:{row['route_id']}")
             texts["route_names"].append(row["route_short_name"] or row["route_long_name"] or "")
+            texts["route_long_names"].append(row["route_long_name"] or "")
             texts["route_colors"].append(row["route_color"] or "")
         trip_routes += [route_of[route_id] for route_id in part.trips["route_id"]]
-        trip_headsigns += [
-            headsigns.setdefault(sign or "", len(headsigns)) for sign in part.trips["trip_headsign"]
-        ]
     texts["trip_ids"] = _ids(parts, "trips", "trip_id")
-    texts["headsigns"] = list(headsigns)
+    headsigns, texts["headsigns"] = _number(parts, "trip_headsign")
+    trip_names, texts["trip_names"] = _number(parts, "trip_short_name")
     trips = _index_trips(line_parts, line_of, len(trip_routes))._replace(
         routes=np.array(trip_routes, dtype=np.int32),
-        headsigns=np.array(trip_headsigns, dtype=np.int32),
+        headsigns=headsigns,
+        names=trip_names,
         feeds=_feed_of(parts, "trips"),
     )
     kinds, agencies = (np.array(column, dtype=np.int32) for column in zip(*routes, strict=True))
     return Routes(types=kinds, agencies=agencies), trips, texts
+
+
+def _number(parts: Sequence[FeedColumns], column: str) -> tuple[Int32, list[str]]:
+    """A column of all trips as numbers of distinct texts, and these; nothing is text 0, the empty one."""
+    numbers = {"": 0}
+    of_trips = [numbers.setdefault(text or "", len(numbers)) for part in parts for text in part.trips[column]]
+    return np.array(of_trips, dtype=np.int32), list(numbers)
 
 
 def _operators_of(lines: Lines, line_parts: Parts, trips: Trips, routes: Routes, *, stop_count: int) -> Int32:
@@ -328,6 +342,7 @@ def _index_trips(line_parts: Parts, line_of: npt.NDArray[np.int64], trip_count: 
     return Trips(
         routes=empty,
         headsigns=empty,
+        names=empty,
         feeds=empty,
         run_offsets=offsets.astype(np.int32),
         run_lines=line[order].astype(np.int32),

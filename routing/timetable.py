@@ -26,7 +26,7 @@ from routing.errors import NetworkUnreadable, OutsideDates
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
 from routing.strings import Strings, check_strings, find_string
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Stops(NamedTuple):
@@ -82,6 +82,7 @@ class Trips(NamedTuple):
 
     routes       int32[T]
     headsigns    int32[T]    index into `headsigns`
+    names        int32[T]    index into `trip_names`: the trip's own name (a ship's, a train's number)
     feeds        int32[T]
     run_offsets  int32[T+1]  trip t is part of the runs [run_offsets[t], run_offsets[t+1]) of the next three:
     run_lines    int32[]     the line,
@@ -91,6 +92,7 @@ class Trips(NamedTuple):
 
     routes: Int32
     headsigns: Int32
+    names: Int32
     feeds: Int32
     run_offsets: Int32
     run_lines: Int32
@@ -155,11 +157,13 @@ class Timetable:
     name_texts: Strings
     route_ids: Strings
     route_names: Strings
+    route_long_names: Strings
     route_colors: Strings
     agency_ids: Strings
     agency_names: Strings
     trip_ids: Strings
     headsigns: Strings
+    trip_names: Strings
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -71,8 +71,13 @@ def _price(prices: Any, rider: str) -> str:
 def _leg_text(leg: Any) -> str:
     if leg["mode"] == "WALK":
         return f"walk {round(leg['duration'] / 60)} min"
-    name = leg.get("displayName") or leg.get("routeShortName") or leg["mode"]
-    return f"{leg['from']['name']} {clock_time(leg['startTime'])} {name}"
+    # What riders call it: a ship by its own name, a line in full.
+    ship = leg.get("tripShortName") if leg["mode"] == "FERRY" else None
+    name = ship or leg.get("routeLongName") or leg.get("displayName") or leg["mode"]
+    told = f"{leg['from']['name']} {clock_time(leg['startTime'])} {name}"
+    if leg.get("status") == "conditional":
+        told += f" (conditional: {leg['statusReason']})" if leg["statusReason"] else " (conditional)"
+    return told
 
 
 def tell_offer(console: Console, offer: Any) -> None:

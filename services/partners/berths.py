@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from maas.errors import BookingNotFound
-from maas.events import SailingCancelled
+from maas.events import SailingCancelled, SailingStatusChanged
 from maas.ports import Hold, HoldState
 from services.partners import store
 from services.partners.manifests import ManifestSeal
@@ -180,6 +180,18 @@ class ShipBerths:
             await store.set_sailing(tx, after)
             if status is SailingStatus.CANCELLED:
                 await self._cancel(tx, after, now)
+            else:
+                await self._context.outbox.append(
+                    tx,
+                    SailingStatusChanged(
+                        trip_id=trip_id,
+                        service_date=service_date,
+                        operator_id=owner,
+                        status="scheduled" if status is SailingStatus.SCHEDULED else "conditional",
+                        reason=reason,
+                        changed_at=now,
+                    ),
+                )
         return after
 
     async def get_manifest(self, trip_id: str, service_date: date, *, operator_id: str | None) -> Manifest:

@@ -57,7 +57,7 @@ class Planner:
             origin=answer.origin.place,
             destination=answer.destination.place,
             journeys=(*answer.journeys, *walks),
-            network_version=answer.network.version,
+            network_version=answer.network.snapshot_version,
         )
 
     async def get_journey(self, *, journey_id: str) -> Journey:

@@ -3,14 +3,14 @@
 Problem   An offer names a journey that was found minutes ago by another process; nobody keeps it.
 Idea      The id holds the journey: both ends, and for each trip ridden its id, its day and the calls boarded
           and alighted at; packed and URL-safe. All else (times, walks, names) is in the network, so the same
-          id gives the same journey as long as the network has its trips, in any process.
+          id gives the same journey in any process, while the network has its trips and none is cancelled.
 Invariant encode(decode(id)) = id, and a journey rebuilt from its id equals the one that was found.
 """
 
 import base64
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from routing.strings import get_string
 from routing.timetable import Timetable
 from services.planner.modes import mode_of
 from services.planner.places import PlaceIndex
+from services.planner.sailings import SailingNews
 
 ID_LENGTH_MAX = 2_000
 _PLAIN_BYTES_MAX = 20_000
@@ -40,6 +41,8 @@ class Teller:
 
     timetable: Timetable
     places: PlaceIndex
+    version: str
+    news: SailingNews = field(default_factory=SailingNews)
 
     def tell(
         self, legs: Sequence[TripLeg | WalkLeg], *, origin: Place, destination: Place, language: str
@@ -90,6 +93,7 @@ class Teller:
         agency = int(timetable.routes.agencies[route])
         calls = leg.calls
         color = get_string(timetable.route_colors, route)
+        trip_id = get_string(timetable.trip_ids, leg.trip)
         return Leg(
             mode=mode_of(int(timetable.routes.types[route])),
             origin=self.places.place_of_stop(calls[0].stop, language),
@@ -100,9 +104,11 @@ class Teller:
             operator_id=get_string(timetable.agency_ids, agency),
             route_id=get_string(timetable.route_ids, route),
             route_name=get_string(timetable.route_names, route),
+            route_long_name=get_string(timetable.route_long_names, route) or None,
+            trip_name=get_string(timetable.trip_names, int(timetable.trips.names[leg.trip])) or None,
             route_color=color or None,
             headsign=get_string(timetable.headsigns, int(timetable.trips.headsigns[leg.trip])) or None,
-            trip_id=get_string(timetable.trip_ids, leg.trip),
+            trip_id=trip_id,
             service_date=leg.service_date,
             passed_stops=tuple(
                 PassedStop(
@@ -113,6 +119,7 @@ class Teller:
                 for call in calls[1:-1]
             ),
             in_seat=leg.in_seat,
+            condition=self.news.conditional.get((trip_id, leg.service_date)),
         )
 
     def _walk(self, leg: WalkLeg, *, origin: Place, destination: Place, language: str) -> Leg:
@@ -136,7 +143,7 @@ class Teller:
         return round(float(distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum()))
 
     def _journey(self, legs: tuple[Leg, ...], trip_legs: Sequence[TripLeg]) -> Journey:
-        nameless = Journey(journey_id="", legs=legs, network_version=self.timetable.version)
+        nameless = Journey(journey_id="", legs=legs, network_version=self.version)
         ends = (_end_code(legs[0].origin), _end_code(legs[-1].destination))
         rides = [
             [
@@ -164,11 +171,14 @@ class Teller:
 
     def _find(self, ride: list[Any]) -> TripLeg:
         trip_id, days, board_call, alight_call, in_seat = ride
+        on = _EPOCH + timedelta(days=days)
+        if (trip_id, on) in self.news.cancelled:
+            raise JourneyNotFound(f"{trip_id!r} is cancelled on {on}. Search again.")
         trip = self.timetable.find_trip(trip_id)
         leg = trip is not None and find_ride(
             self.timetable,
             trip=trip,
-            service_date=_EPOCH + timedelta(days=days),
+            service_date=on,
             board_call=board_call,
             alight_call=alight_call,
         )

@@ -3,13 +3,14 @@
 Problem   Clients of the MOTIS API exist; they must work here unchanged.
 Idea      The same names and required members. Members without a value are left out, as MOTIS does. Ours are
           added to an itinerary: `journeyId` (to ask for an offer), `networkVersion`, and `prices` as in our
-          own REST: money is `{"amount_minor", "currency"}`.
+          own REST: money is `{"amount_minor", "currency"}`. A leg whose sailing may not land has `status`
+          `conditional` and `statusReason`, what the operator said.
 Source    MOTIS OpenAPI 2.x, `/api/v6/plan` and `/api/v1/geocode`.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -114,12 +115,16 @@ class LegMessage(MotisMessage):
     route_id: str | None = None
     route_color: str | None = None
     route_short_name: str | None = None
+    route_long_name: str | None = None
+    trip_short_name: str | None = None
     display_name: str | None = None
     agency_id: str | None = None
     agency_name: str | None = None
     trip_id: str | None = None
     service_date: date | None = None
     is_estimate: bool | None = None
+    status: Literal["conditional"] | None = None
+    status_reason: str | None = None
     intermediate_stops: list[PlaceMessage] | None = None
     leg_geometry: PolylineMessage
 
@@ -243,12 +248,16 @@ def leg_message(leg: Leg, *, zone_name: str, agency_names: dict[str, str]) -> Le
         route_id=leg.route_id,
         route_color=leg.route_color,
         route_short_name=leg.route_name,
+        route_long_name=leg.route_long_name,
+        trip_short_name=leg.trip_name,
         display_name=leg.route_name,
         agency_id=leg.operator_id,
         agency_name=agency_names.get(leg.operator_id or ""),
         trip_id=leg.trip_id,
         service_date=leg.service_date,
         is_estimate=leg.is_estimate or None,
+        status=None if leg.condition is None else "conditional",
+        status_reason=leg.condition,
         intermediate_stops=stops if leg.is_transit else None,
         leg_geometry=PolylineMessage(
             points=encode_polyline([(point.lat, point.lon) for point in points]),

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import structlog
 
-from maas.events import NetworkPublished
+from maas.events import NetworkPublished, SailingCancelled, SailingStatusChanged
 from maas.ports import PlannerPort
 from services.planner.handlers import Planner
 from services.planner.routes import Endpoints, build_routes
+from services.planner.sailings import SailingStore
 from services.platform.context import ServiceContext
 from services.platform.errors import PortUnavailable
 from services.platform.outbox import Subscription
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 def build(context: ServiceContext) -> Service:
     """Journeys and prices on the network in force."""
     planner = Planner(context)
+    sailings = SailingStore(context.database)
 
     async def open_first() -> None:
         try:
@@ -33,8 +35,12 @@ def build(context: ServiceContext) -> Service:
         migrations=Path(__file__).with_name("migrations"),
         routes=build_routes(Endpoints(planner, context.clock)),
         ports={PlannerPort: planner},
-        subscriptions=[Subscription(NetworkPublished, planner.on_published)],
-        workers=[planner.in_force.follow, planner.searches.run],
+        subscriptions=[
+            Subscription(NetworkPublished, planner.on_published),
+            Subscription(SailingCancelled, sailings.on_cancelled),
+            Subscription(SailingStatusChanged, sailings.on_status_changed),
+        ],
+        workers=[planner.in_force.follow, planner.in_force.follow_news, planner.searches.run],
         on_start=[open_first],
         on_stop=[planner.stop],
         readiness=planner.readiness,
