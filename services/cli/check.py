@@ -45,9 +45,11 @@ LEDGER_CHECKS = {
         ), sums as (
             select account_id, sum(debits) as debits, sum(credits) as credits from movements group by 1
         )
-        select coalesce(accounts.account_id, sums.account_id || ' (not open)')
-        from ledger.accounts full join sums using (account_id)
-        where accounts.account_id is null
+        select coalesce(balances.account_id, sums.account_id || ' (not open)')
+        from (select account_id, sum(debits_posted) as debits_posted, sum(credits_posted) as credits_posted
+              from ledger.accounts group by 1) as balances
+        full join sums using (account_id)
+        where balances.account_id is null
            or debits_posted <> coalesce(debits, 0) or credits_posted <> coalesce(credits, 0)""",
     "a pending balance is not the sum of the open holds": """
         with held as (
@@ -57,8 +59,10 @@ LEDGER_CHECKS = {
         ), sums as (
             select account_id, sum(debits) as debits, sum(credits) as credits from held group by 1
         )
-        select account_id from ledger.accounts left join sums using (account_id)
-        where debits_pending <> coalesce(debits, 0) or credits_pending <> coalesce(credits, 0)""",
+        select account_id
+        from ledger.accounts left join sums using (account_id)
+        group by account_id, debits, credits
+        having sum(debits_pending) <> coalesce(debits, 0) or sum(credits_pending) <> coalesce(credits, 0)""",
     "an account is beyond its bound": """
         select account_id from ledger.accounts
         where (bound = 'debits_must_not_exceed_credits'
@@ -67,8 +71,11 @@ LEDGER_CHECKS = {
                and credits_posted + credits_pending > debits_posted)""",
     "a transfer is in another currency than its accounts": """
         select transfer_id::text from ledger.transfers
-        join ledger.accounts on account_id in (debit, credit)
+        join ledger.accounts on account_id in (debit, credit) and lane = 0
         where refusal is null and transfers.currency <> accounts.currency""",
+    "the lanes of an account have other terms than the account": """
+        select account_id from ledger.accounts
+        group by account_id having count(distinct (bound, currency)) > 1 or min(lane) <> 0""",
     "a resolution does not fit its hold": """
         select resolution.transfer_id::text from ledger.transfers as resolution
         left join ledger.transfers as hold

@@ -2,32 +2,72 @@
 
 Problem   Many callers post at once; each batch must be decided as the pure ledger decides it, and be in the
           books as a whole or not at all.
-Idea      One transaction a batch and a fixed number of statements: lock its accounts in sorted order, read
-          the transfers and holds it touches, let payments/ledger.py decide, write what it recorded. Deciding
-          holds no row that is not locked, so what was decided is what is written.
+Idea      Each batch is written by one statement. It is decided while others are being written (ahead.py), and
+          waits only for earlier ones that decided upon the same accounts. What turns out otherwise, or
+          cannot be decided ahead, waits for all earlier ones and is decided again in one transaction that
+          locks its accounts in sorted order (decisions.py).
 Not here  The rules (payments/ledger.py), gathering of bursts (handlers.py).
 Invariant The database repeats the promises that matter: bounds, debits = credits, immutability, one answer an
-          id (migrations/0001).
+          id (migrations). Decisions upon one account are made in the order in which they are written.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from itertools import cycle
 
 import asyncpg
 
-from payments.accounts import Account, AccountId, Bound
+from payments.accounts import Account, AccountId
 from payments.errors import AccountExistsWithDifferentFields, AccountNotFound
-from payments.ledger import AccountTotals, Hold, HoldState, Ledger, check_form
+from payments.ledger import AccountTotals, check_form
 from payments.ports import TrialBalance
-from payments.transfers import Entry, Transfer, TransferCode, TransferKind, TransferStatus
+from payments.transfers import Entry, Transfer, TransferStatus
+from services.ledger.ahead import AccountsAhead
+from services.ledger.decisions import Decision, load_locked, write
+from services.ledger.rows import read_account, read_totals, read_transfer
 from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
 
+LANES = 4
+"""How many writers add to an account without a bound at once without waiting for one another."""
+
+LOCKED_LANE = 0
+"""Used by decisions under locks only. These lock what is guarded first and lanes last, the others the other
+way round: with lanes in common, the two could wait for each other."""
+
 _TRIES = 5
+_READ_AGAIN_S = 0.001
+
+_OVERTAKEN = (
+    asyncpg.SerializationError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""Another writer was first: with an account (the sums of the rest need not balance then), with an id, or
+with both in the opposite order."""
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A batch on its way. Until it is decided it meets every other batch; then those with its accounts."""
+
+    batches: Sequence[Sequence[Transfer]]
+    asked: Sequence[Transfer]
+    now: datetime
+    decision: Decision | None = None
+    is_started: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def meets(self, other: "_Turn") -> bool:
+        """Whether one of the two must wait for the other."""
+        if self.decision is None or other.decision is None:
+            return True
+        return not self.decision.guarded.isdisjoint(other.decision.guarded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +87,10 @@ class LedgerStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._ahead = AccountsAhead()
+        self._turns: list[_Turn] = []
+        # Where other processes start is not known; any lane but that of the locked way is right.
+        self._lanes = cycle(random.sample(range(LOCKED_LANE + 1, LANES), LANES - 1))
 
     async def open_accounts(self, accounts: Sequence[Account], *, now: datetime) -> None:
         """Open what is not open. Raises AccountExistsWithDifferentFields."""
@@ -61,53 +105,54 @@ class LedgerStore:
             [wanted[account_id].bound.value for account_id in ids],
             [wanted[account_id].currency for account_id in ids],
             now,
+            LANES,
         )
         for row in await self._database.fetch(queries["list_account_terms"], ids):
-            if _account(row) != wanted[row["account_id"]]:
+            if read_account(row) != wanted[row["account_id"]]:
                 raise AccountExistsWithDifferentFields(row["account_id"])
 
     async def post(
         self, batches: Sequence[Sequence[Transfer]], *, now: datetime
     ) -> list[list[TransferStatus]]:
         """Record the batches of several callers in one transaction; the statuses of each, in order."""
-        for batch in batches:
-            for transfer in batch:
-                check_form(transfer)
-        for _ in range(_TRIES - 1):
-            try:
-                return await self._post_once(batches, now=now)
-            except asyncpg.UniqueViolationError:
-                # Another caller has just used one of the ids, with accounts that we did not lock. The next
-                # try reads his row and answers accordingly.
-                continue
-        return await self._post_once(batches, now=now)
+        asked = [transfer for batch in batches for transfer in batch]
+        for transfer in asked:
+            check_form(transfer)
+        turn = _Turn(batches, asked, now)
+        async with self._take_turn(turn):
+            return await self._post_in_turn(turn)
 
     async def expire_due_holds(self, *, now: datetime) -> int:
         """Remove the holds that ran out from the working set and the balances. Returns how many."""
-        async with self._database.transaction() as tx:
-            ledger, open_ids = await _load(tx, [], now=now, all_due=True)
-            freed = ledger.expire(now=now)
-            await _save(tx, ledger, open_ids, now=now)
-        return len(freed)
+        if not await self._database.fetchval(queries["has_due_holds"], now):
+            return 0
+        async with self._take_turn(_Turn([], [], now)), self._database.transaction() as tx:
+            self._forget()
+            decision = await load_locked(tx, [], now=now, all_due=True)
+            freed_count = decision.expire()
+            await write(tx, decision, lane=LOCKED_LANE)
+        return freed_count
 
     async def get_account(self, account_id: AccountId, *, now: datetime) -> AccountTotals:
         """The account and its balance at `now`. Raises AccountNotFound."""
         row = await self._database.fetchrow(queries["find_account"], account_id, now)
         if row is None:
             raise AccountNotFound(f"No account is called {account_id!r}. Open it first, or correct the id.")
-        return _totals(row)
+        return read_totals(row)
 
     async def get_posted_as_of(
         self, account_id: AccountId, *, as_of: datetime, known_at: datetime
     ) -> tuple[int, int]:
         """Debits and credits effective before `as_of`, as far as recorded by `known_at`."""
+        await self._await_writers()
         row = await self._database.fetchrow(queries["find_balance_as_of"], account_id, as_of, known_at)
         return row["debits_posted"], row["credits_posted"]
 
     async def list_entries(
         self, account_id: AccountId, *, after_sequence: int, limit: int, where: EntryFilter
     ) -> list[Entry]:
-        """Movements in the order of recording."""
+        """Movements in the order of recording, and no later one will ever stand before them."""
+        horizon = await self._await_writers()
         rows = await self._database.fetch(
             queries["list_entries"],
             account_id,
@@ -119,9 +164,10 @@ class LedgerStore:
             where.counterparty,
             where.known_at,
             limit,
+            horizon,
         )
         return [
-            Entry(sequence=row["sequence"], transfer=_transfer(row), recorded_at=row["recorded_at"])
+            Entry(sequence=row["sequence"], transfer=read_transfer(row), recorded_at=row["recorded_at"])
             for row in rows
         ]
 
@@ -130,7 +176,7 @@ class LedgerStore:
         async with self._database.transaction(isolation="repeatable_read") as tx:
             rows = await tx.fetch(queries["list_balances"], now)
             transfer_count = await tx.fetchval(queries["count_transfers"])
-        balances = tuple(_totals(row).balance for row in rows)
+        balances = tuple(read_totals(row).balance for row in rows)
         return TrialBalance(
             debits_posted=sum(balance.debits_posted for balance in balances),
             credits_posted=sum(balance.credits_posted for balance in balances),
@@ -139,155 +185,96 @@ class LedgerStore:
             balances=balances,
         )
 
-    async def _post_once(
-        self, batches: Sequence[Sequence[Transfer]], *, now: datetime
-    ) -> list[list[TransferStatus]]:
+    def _decide_waiting(self) -> None:
+        """Decide what waits, in order, as far as the accounts are remembered and no decision is missing."""
+        for turn in self._turns:
+            if turn.decision is None:
+                if turn.is_started or not turn.asked or self._ahead.list_unknown(turn.asked):
+                    return
+                turn.decision = self._ahead.find_decision(turn.batches, turn.asked, now=turn.now)
+                if turn.decision is None:
+                    return
+
+    @asynccontextmanager
+    async def _take_turn(self, turn: _Turn) -> AsyncIterator[None]:
+        """Wait until every earlier batch that this one meets has ended."""
+        self._turns.append(turn)
+        self._decide_waiting()
+        try:
+            while (earlier := self._find_earlier(turn)) is not None:
+                await earlier.ended.wait()
+            turn.is_started = True
+            yield
+        except BaseException:
+            # Also a caller that is cancelled while it waits: what it decided ahead will not be written.
+            self._forget()
+            raise
+        finally:
+            self._turns.remove(turn)
+            turn.ended.set()
+
+    def _find_earlier(self, turn: _Turn) -> _Turn | None:
+        earlier = self._turns[: self._turns.index(turn)]
+        return next((each for each in earlier if each.meets(turn)), None)
+
+    async def _post_in_turn(self, turn: _Turn) -> list[list[TransferStatus]]:
+        """Write the batch; no other of this process touches its accounts meanwhile."""
+        if turn.decision is None:
+            await self._learn(turn.asked)
+            turn.decision = self._ahead.find_decision(turn.batches, turn.asked, now=turn.now)
+            self._decide_waiting()
+        if turn.decision is not None:
+            decision = turn.decision
+            try:
+                await write(self._database.pool, decision, lane=next(self._lanes))
+            except _OVERTAKEN:
+                pass
+            else:
+                return decision.statuses
+        # What was decided ahead of this batch, or behind it, does not hold.
+        turn.decision = None
+        self._forget()
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._post_locked(turn)
+            except _OVERTAKEN:
+                # Another process has just used one of the ids, or a row that we did not lock. The next try
+                # reads what it wrote and answers accordingly.
+                continue
+        return await self._post_locked(turn)
+
+    async def _post_locked(self, turn: _Turn) -> list[list[TransferStatus]]:
+        """Decide upon what the database says, and hold it until the decision is written."""
         async with self._database.transaction() as tx:
-            asked = [transfer for batch in batches for transfer in batch]
-            ledger, open_ids = await _load(tx, asked, now=now)
-            statuses = [ledger.post(batch, now=now) for batch in batches]
-            await _save(tx, ledger, open_ids, now=now)
-        return statuses
+            decision = await load_locked(tx, turn.asked, now=turn.now)
+            decision.decide(turn.batches)
+            await write(tx, decision, lane=LOCKED_LANE)
+        self._ahead.learn(list(decision.ledger.accounts.values()))
+        return decision.statuses
 
+    async def _learn(self, asked: Sequence[Transfer]) -> None:
+        unknown = self._ahead.list_unknown(asked)
+        if unknown:
+            rows = await self._database.fetch(queries["list_accounts"], unknown)
+            self._ahead.learn([read_totals(row) for row in rows])
 
-async def _load(
-    tx: Any, asked: Sequence[Transfer], *, now: datetime, all_due: bool = False
-) -> tuple[Ledger, set[UUID]]:
-    """The part of the books that these transfers touch, its accounts locked; and which holds are open."""
-    account_ids = {account_id for transfer in asked for account_id in (transfer.debit, transfer.credit)}
-    accounts = {
-        row["account_id"]: _totals(row)
-        for row in await tx.fetch(queries["lock_accounts"], list(account_ids), now, all_due)
-    }
-    pending_ids = {transfer.pending_id for transfer in asked if transfer.pending_id is not None}
-    open_holds: dict[UUID, datetime | None] = {
-        row["transfer_id"]: row["expires_at"]
-        for row in await tx.fetch(queries["list_open_holds"], list(pending_ids), now, list(accounts))
-    }
-    ids = {transfer.transfer_id for transfer in asked} | pending_ids | open_holds.keys()
-    rows = await tx.fetch(queries["list_known_transfers"], list(ids), list(pending_ids))
-    recorded = {row["transfer_id"]: _transfer(row) for row in rows if row["refusal"] is None}
-    refused = {
-        row["transfer_id"]: TransferStatus(row["refusal"]) for row in rows if row["refusal"] is not None
-    }
-    holds = _list_holds(recorded.values(), open_holds, accounts)
-    open_ids = {hold_id for hold_id in holds if hold_id in open_holds}
-    return Ledger(accounts=accounts, recorded=recorded, refused=refused, holds=holds), open_ids
+    def _forget(self) -> None:
+        """Drop what was decided but not written: those batches are decided anew in their turn."""
+        self._ahead.forget()
+        for turn in self._turns:
+            if not turn.is_started:
+                turn.decision = None
 
+    async def _await_writers(self) -> int:
+        """The sequence up to which all is decided: each transfer is visible now, or will never be.
 
-def _list_holds(
-    recorded: Iterable[Transfer],
-    open_holds: dict[UUID, datetime | None],
-    accounts: dict[AccountId, AccountTotals],
-) -> dict[UUID, Hold]:
-    """Each hold with its fate: resolved by a transfer, still open, or else expired."""
-    recorded = list(recorded)
-    resolutions = {each.pending_id: each.kind for each in recorded if each.pending_id is not None}
-    holds = {}
-    for transfer in recorded:
-        if transfer.kind is not TransferKind.PENDING:
-            continue
-        hold_id = transfer.transfer_id
-        if hold_id in resolutions:
-            posted = resolutions[hold_id] is TransferKind.POST_PENDING
-            state = HoldState.POSTED if posted else HoldState.VOIDED
-        else:
-            state = HoldState.OPEN if hold_id in open_holds else HoldState.EXPIRED
-        # A hold between accounts that are not locked can only be refused (different accounts), and must not
-        # be freed here, so its end is hidden.
-        locked = transfer.debit in accounts and transfer.credit in accounts
-        expires_at = open_holds.get(hold_id) if locked else None
-        holds[hold_id] = Hold(transfer=transfer, expires_at=expires_at, state=state)
-    return holds
-
-
-async def _save(tx: Any, ledger: Ledger, open_ids: set[UUID], *, now: datetime) -> None:
-    """Write down what the ledger recorded since it was loaded."""
-    if ledger.entries or ledger.refusals:
-        recorded = [entry.transfer for entry in ledger.entries]
-        refused = [transfer for transfer, _ in ledger.refusals]
-        refusals = [None] * len(recorded) + [status.value for _, status in ledger.refusals]
-        await tx.execute(
-            queries["insert_transfers"], *_transfer_columns([*recorded, *refused]), now, refusals
-        )
-    made = [
-        ledger.holds[entry.transfer.transfer_id]
-        for entry in ledger.entries
-        if entry.transfer.kind is TransferKind.PENDING
-        and ledger.holds[entry.transfer.transfer_id].state is HoldState.OPEN
-    ]
-    if made:
-        await tx.execute(
-            queries["insert_holds"],
-            [hold.transfer.transfer_id for hold in made],
-            [hold.transfer.debit for hold in made],
-            [hold.transfer.credit for hold in made],
-            [hold.transfer.amount_minor for hold in made],
-            [hold.expires_at for hold in made],
-        )
-    ended = [hold_id for hold_id in open_ids if ledger.holds[hold_id].state is not HoldState.OPEN]
-    if ended:
-        await tx.execute(queries["delete_holds"], ended)
-    if ledger.entries or ended:
-        await _save_balances(tx, ledger)
-
-
-def _transfer_columns(transfers: Sequence[Transfer]) -> tuple[object, ...]:
-    return (
-        [each.transfer_id for each in transfers],
-        [each.debit for each in transfers],
-        [each.credit for each in transfers],
-        [each.amount_minor for each in transfers],
-        [each.currency for each in transfers],
-        [each.code.value for each in transfers],
-        [each.reference for each in transfers],
-        [each.kind.value for each in transfers],
-        [each.pending_id for each in transfers],
-        [each.linked for each in transfers],
-        [each.timeout_s for each in transfers],
-        [each.effective_at for each in transfers],
-    )
-
-
-async def _save_balances(tx: Any, ledger: Ledger) -> None:
-    totals = [ledger.accounts[account_id] for account_id in sorted(ledger.accounts)]
-    tag = await tx.execute(
-        queries["update_balances"],
-        [each.account.account_id for each in totals],
-        [each.debits_posted for each in totals],
-        [each.credits_posted for each in totals],
-        [each.debits_pending for each in totals],
-        [each.credits_pending for each in totals],
-    )
-    assert tag == f"UPDATE {len(totals)}", "every account that was locked is still there"
-
-
-def _account(row: Any) -> Account:
-    return Account(account_id=row["account_id"], bound=Bound(row["bound"]), currency=row["currency"])
-
-
-def _totals(row: Any) -> AccountTotals:
-    return AccountTotals(
-        account=_account(row),
-        debits_posted=row["debits_posted"],
-        credits_posted=row["credits_posted"],
-        debits_pending=row["debits_pending"],
-        credits_pending=row["credits_pending"],
-    )
-
-
-def _transfer(row: Any) -> Transfer:
-    return Transfer(
-        transfer_id=row["transfer_id"],
-        debit=row["debit"],
-        credit=row["credit"],
-        amount_minor=row["amount_minor"],
-        code=TransferCode(row["code"]),
-        reference=row["reference"],
-        effective_at=row["effective_at"],
-        kind=TransferKind(row["kind"]),
-        pending_id=row["pending_id"],
-        linked=row["linked"],
-        timeout_s=row["timeout_s"],
-        currency=row["currency"],
-    )
+        Sequences are drawn before they are committed, so the writers that are on their way are awaited;
+        later ones are not, and nobody is stopped.
+        """
+        row = await self._database.fetchrow(queries["begin_reading"])
+        horizon: int = row["horizon"]
+        writers = row["writers"]
+        while writers:
+            await asyncio.sleep(_READ_AGAIN_S)
+            writers = await self._database.fetchval(queries["list_writers_left"], writers)
+        return horizon
