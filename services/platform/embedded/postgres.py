@@ -82,6 +82,19 @@ def is_postmaster_of(pid: int, cluster: Path) -> bool:
         return False
 
 
+def end_processes_on(cluster: Path) -> None:
+    """Kill PostgreSQL's programs that were started over this folder; whatever they write is thrown away."""
+    found = [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] in ("initdb", "postgres") and str(cluster) in (process.info["cmdline"] or [])
+    ]
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(found, timeout=STOP_S_MAX)
+
+
 def find_running_url(data_folder: Path) -> str | None:
     """The address of the server that another process of ours runs in this folder; None if none does."""
     folder = ServerFolder(data_folder)
@@ -205,7 +218,8 @@ class EmbeddedPostgres:
         binaries = self._matching_binaries()
         user = self._user(binaries)
         new, password_file = self._folder.path / "cluster.new", self._folder.path / "new-password"
-        shutil.rmtree(new, ignore_errors=True)  # what a first start that was killed left behind
+        end_processes_on(new)  # of a first start that was killed: its initdb goes on without it
+        shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password_file.touch(mode=0o600)
         password_file.write_text(password, encoding="ascii")

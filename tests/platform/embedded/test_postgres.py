@@ -143,6 +143,21 @@ def test_a_first_start_killed_half_way_is_done_again(folder: Path, binaries: Pos
     assert not (data / "cluster.new").exists()
 
 
+def test_an_initdb_that_outlived_its_killed_start_is_ended(folder: Path, binaries: PostgresBinaries) -> None:
+    data = folder / "postgres"
+    start = [sys.executable, "-c", START_AND_STOP, str(data)]
+    killed = subprocess.Popen(start, cwd=ROOT, env=os.environ | {"MAAS_POSTGRES": binaries.origin})
+    while not (data / "cluster.new" / "postgresql.conf").exists():  # written in initdb's first half
+        assert killed.poll() is None
+        time.sleep(0.002)
+    killed.kill()
+    killed.wait()
+    with EmbeddedPostgres(data, binaries=binaries) as server:
+        assert query(server.url, "SELECT 1") == 1
+    time.sleep(0.2)
+    assert not (data / "cluster.new").exists(), "nobody writes there any more"
+
+
 def test_the_password_is_asked_for_and_its_file_is_ours_only(folder: Path) -> None:
     with EmbeddedPostgres(folder / "postgres") as server:
         parts = urlsplit(server.url)
