@@ -135,6 +135,8 @@ async def _load_network(url: str, token: str, data_dir: Path, today: date, conso
     report = await run_load(list(city.paths), tariffs=TARIFFS, url=url, token=token, console=console)
     if not report["published"]:
         raise CommandFailed(f"The demonstration city was not loaded: {report['refused_because']}")
+    counts = report["counts"]
+    console.print(f"The city is in force: {counts['trip_count']:,} trips, {counts['stop_count']:,} stops")
 
 
 async def _put_staff(admin: Client, keyring: Keyring) -> None:

@@ -34,7 +34,8 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def pyproject() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
 
 
 @pytest.mark.parametrize("name", ["core", "test", "bootstrap"])
