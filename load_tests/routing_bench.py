@@ -10,7 +10,9 @@ Protocol, fixed before any number was read (workload routing-1):
 3. Timed: the connection scan (earliest arrival only, load_tests/connection_scan.py); the RAPTOR kernel
    (Pareto set of arrival and rides); `Router.find_journeys` (the set with latest departures, tidied, as
    journeys). Medians and 95th percentiles over the queries, and the ratio of medians to the scan.
-4. Every answer is checked while it is timed: the scan against the known arrival, the kernel against the set.
+   Also one to all: every stop within 180 minutes of the query's first stop (`find_reach`).
+4. Every answer is checked while it is timed: the scan against the known arrival, the kernel against the set,
+   one to all against the known arrival where that is within its limit.
 
 Takes about half a minute. Results: a table, and one line of JSON with commit and machine.
 """
@@ -37,12 +39,14 @@ from routing.footpaths import WalkOptions
 from routing.kernels.arrays import NOT_REACHED, allocate_labels
 from routing.kernels.raptor import search
 from routing.raptor import Query, Router, get_instant, list_access, list_egress
+from routing.reach import find_reach
 from routing.timetable import Timetable, open_timetable
 
 WORKLOAD = "routing-1"
 ON = date(2026, 6, 3)
 RIDES_MAX = 16
 TIMES = 5
+REACH_S = 180 * 60
 WALKS = WalkOptions(change_same_stop_s=0, change_same_station_s=None, beeline_m_max=0)
 
 
@@ -120,6 +124,17 @@ class Subjects:
         found = self.router.find_journeys(query)
         assert len(found) == len(asked["pareto"]), "as many journeys as other engines find"
 
+    def reach(self, query: Query, asked: dict[str, Any]) -> None:
+        """Every stop within REACH_S, among them the query's goal."""
+        reach = find_reach(
+            self.router, at=query.at, ends=query.access, limit_s=REACH_S, ride_count_max=RIDES_MAX
+        )
+        known_s = min(each["arrive_s"] for each in asked["pareto"]) - asked["depart_s"]
+        goal = next(end.stop for end in query.egress if end.walk_s == 0 and end.via == end.stop)
+        i = int(np.searchsorted(reach.stops, goal))
+        if known_s <= REACH_S:
+            assert (int(reach.stops[i]), int(reach.seconds[i])) == (goal, known_s), "one to all is right"
+
     @staticmethod
     def _access(query: Query, departs_s: int) -> tuple[Any, Any]:
         stops = np.array([access.stop for access in query.access], dtype=np.int32)
@@ -151,7 +166,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="routing-bench-") as folder:
         subjects = Subjects(open_weekday(data, Path(folder) / "network"))
     queries = [(subjects.query(asked), asked) for asked in read_queries(data)]
-    for answer in (subjects.scan, subjects.kernel, subjects.journeys):
+    for answer in (subjects.scan, subjects.kernel, subjects.journeys, subjects.reach):
         answer(*queries[0])  # compile and lay out
     started_s = time.perf_counter()
     Router(subjects.timetable).lay_out(ON)
@@ -161,6 +176,7 @@ def main() -> int:
         "connection scan": time_queries(subjects.scan, queries),
         "RAPTOR kernel": time_queries(subjects.kernel, queries),
         "journeys": time_queries(subjects.journeys, queries),
+        "one to all": time_queries(subjects.reach, queries),
     }
     show(results)
     return 0

@@ -81,12 +81,16 @@ class Router:
 
         Best first: earliest arrival, or latest departure if arrive_by.
         """
-        at = query.at.astimezone(self.timetable.zone)
-        day = self._service_day(at)
-        time_s = int(at.timestamp() - service_day_start(self.timetable, day).timestamp())
+        day, time_s = self.get_day_second(query.at)
         find = self._arrive_by if query.arrive_by else self._depart_at
         paths = find(query, day, time_s)
         return [self._tidy(path) for path in reversed(paths)]
+
+    def get_day_second(self, at: datetime) -> tuple[int, int]:
+        """The day that `at` is in, as an index, and the seconds from its start. Raises OutsideDates."""
+        here = at.astimezone(self.timetable.zone)
+        day = self._service_day(here)
+        return day, int(here.timestamp() - service_day_start(self.timetable, day).timestamp())
 
     def _service_day(self, at: datetime) -> int:
         """The day of `at`. The night after the last day still belongs to the network."""
@@ -126,7 +130,7 @@ class Router:
         before = self.timetable.overhang_days
         labels, after = None, 0
         for after in SEARCH_DAYS_AFTER:
-            labels = self._forward(query, Window(day, before, after, is_mirrored=False), time_s)
+            labels = self.search_forward(query, Window(day, before, after, is_mirrored=False), time_s)
             if self._is_reached(labels) or day + after >= self.timetable.day_count:
                 break
         assert labels is not None, "at least one window is searched"
@@ -134,11 +138,11 @@ class Router:
             return []
         while (best_s := int(labels.goal_s.min())) >= self._start_s(day + after + 1, day):
             after += 1 + (best_s - self._start_s(day + after + 1, day)) // 86_400
-            labels = self._forward(query, Window(day, before, after, is_mirrored=False), time_s)
+            labels = self.search_forward(query, Window(day, before, after, is_mirrored=False), time_s)
         back = Window(day, before, after, is_mirrored=True)
         paths = []
         for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
-            found = self._backward(query, back, int(labels.goal_s[k]), earliest_s=time_s, rides=int(k))
+            found = self.search_backward(query, back, int(labels.goal_s[k]), earliest_s=time_s, rides=int(k))
             assert found.goal_s[k] != NOT_REACHED, "what arrives can be followed back"
             paths.append(self._read(query, back, found, int(k)))
         return paths
@@ -148,7 +152,7 @@ class Router:
         labels, before = None, 0
         for reach in SEARCH_DAYS_AFTER:
             before = reach + overhang
-            labels = self._backward(query, Window(day, before, 0, is_mirrored=True), time_s)
+            labels = self.search_backward(query, Window(day, before, 0, is_mirrored=True), time_s)
             if self._is_reached(labels) or day - before < 0:
                 break
         assert labels is not None, "at least one window is searched"
@@ -156,17 +160,17 @@ class Router:
             return []
         while -(best_s := int(labels.goal_s.min())) < self._start_s(day - before + overhang, day):
             before += 1 + (self._start_s(day - before + overhang, day) + best_s) // 86_400
-            labels = self._backward(query, Window(day, before, 0, is_mirrored=True), time_s)
+            labels = self.search_backward(query, Window(day, before, 0, is_mirrored=True), time_s)
         there = Window(day, before, 0, is_mirrored=False)
         paths = []
         for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
             leaves_s = -int(labels.goal_s[k])
-            found = self._forward(query, there, leaves_s, latest_s=time_s, rides=int(k))
+            found = self.search_forward(query, there, leaves_s, latest_s=time_s, rides=int(k))
             assert found.goal_s[k] != NOT_REACHED, "what departs can be followed"
             paths.append(self._read(query, there, found, int(k)))
         return paths
 
-    def _forward(
+    def search_forward(
         self,
         query: Query,
         window: Window,
@@ -175,6 +179,7 @@ class Router:
         latest_s: int | None = None,
         rides: int | None = None,
     ) -> Labels:
+        """The kernel from the access stops, leaving at time_s, to the egress stops."""
         labels = allocate_labels(
             ride_count_max=rides or query.ride_count_max, stop_count=self.timetable.stop_count
         )
@@ -192,7 +197,7 @@ class Router:
         )
         return labels
 
-    def _backward(
+    def search_backward(
         self,
         query: Query,
         window: Window,
@@ -201,6 +206,7 @@ class Router:
         earliest_s: int | None = None,
         rides: int | None = None,
     ) -> Labels:
+        """The kernel back in time, from the egress stops, being there by time_s."""
         labels = allocate_labels(
             ride_count_max=rides or query.ride_count_max, stop_count=self.timetable.stop_count
         )

@@ -63,7 +63,7 @@ class Planner:
     async def get_journey(self, *, journey_id: str) -> Journey:
         """The journey of that id, on today's network. Raises JourneyNotFound, NetworkUnavailable."""
         teller = self.in_force.get().teller
-        return await self._in_thread(lambda: teller.get_journey(journey_id))
+        return await self.in_thread(lambda: teller.get_journey(journey_id))
 
     async def price(
         self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
@@ -112,7 +112,7 @@ class Planner:
             return search(network, request, origin, destination, count_min=count_min)
 
         try:
-            answer = await self._in_thread(work)
+            answer = await self.in_thread(work)
         except OutsideFeedDates:
             self._note_nothing(request, origin, destination, OutsideFeedDates.code)
             raise
@@ -121,12 +121,12 @@ class Planner:
 
     async def list_prices(self, network: Network, journeys: Sequence[Journey]) -> list[list[Priced]]:
         """For each journey the prices of an adult and a child in every medium."""
-        return await self._in_thread(lambda: [_prices_of(network, journey) for journey in journeys])
+        return await self.in_thread(lambda: [_prices_of(network, journey) for journey in journeys])
 
     async def list_matches(self, text: str, *, count: int) -> list[Match]:
         """What the text may mean, best first. Raises NetworkUnavailable."""
         places = self.in_force.get().places
-        return await self._in_thread(lambda: places.list_matches(text, count=count))
+        return await self.in_thread(lambda: places.list_matches(text, count=count))
 
     # Following the network ---------------------------------------------------------------------------------
 
@@ -143,7 +143,8 @@ class Planner:
         await self.searches.flush()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _in_thread(self, work: Callable[[], R]) -> R:
+    async def in_thread(self, work: Callable[[], R]) -> R:
+        """Do what takes longer than a moment beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, StringConstraints
 
@@ -20,12 +21,15 @@ from services.planner.motis import (
     place_message,
 )
 from services.planner.network import Network
+from services.planner.reach import ReachMessage, ReachQuery, ReachRequest, tell_reach
 from services.planner.search import Answer
 from services.platform.clock import Clock
 from services.platform.service import Call, Reply, Route
 
 _TAG = "planning"
 _DEFAULT_LANGUAGE = ""
+# Clients of the MOTIS API before version 6 ask at the second.
+_REACH_PATHS = (("oneToAll", "/api/v6/one-to-all"), ("oneToAllV1", "/api/v1/one-to-all"))
 JourneyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,2000}$")]
 
 
@@ -41,7 +45,7 @@ class Endpoints:
         query: PlanQuery = call.query
         network = self._planner.in_force.get()
         zone = network.router.timetable.zone
-        at = query.time or self._clock.now()
+        at = self._instant(query.time, zone)
         cursor, _, epoch_s = (query.page_cursor or "").partition("|")
         leaves_before = None
         if cursor == "LATER":
@@ -51,19 +55,32 @@ class Endpoints:
         request = PlanRequest(
             origin=query.from_place,
             destination=query.to_place,
-            # A time without an offset is local.
-            at=at if at.tzinfo else at.replace(tzinfo=zone),
+            at=at,
             arrive_by=query.arrive_by and not cursor,
             interchanges_max=query.max_transfers,
             language=_choose_language(query.language, network),
         )
-        _refuse_far_years(request.at)
         answer = await self._planner.answer(
             request,
             count_min=query.num_itineraries if query.timetable_view else 1,
             leaves_before=leaves_before,
         )
         return _reply(await self._plan_message(query, request, answer))
+
+    async def reach(self, call: Call) -> Reply:
+        """GET /api/v6/one-to-all."""
+        query: ReachQuery = call.query
+        network = self._planner.in_force.get()
+        language = _choose_language(query.language, network)
+        request = ReachRequest(
+            one=network.places.get_end(query.one, language=language),
+            at=self._instant(query.time, network.router.timetable.zone),
+            minutes=query.max_travel_time,
+            arrive_by=query.arrive_by,
+            interchanges_max=query.max_transfers,
+            language=language,
+        )
+        return await self._planner.in_thread(lambda: _reply(tell_reach(network, request)))
 
     async def get_journey(self, call: Call) -> Reply:
         """GET /api/journeys/{journey_id}."""
@@ -81,6 +98,13 @@ class Endpoints:
         return [
             match_message(match, network.places, zone_name=zone_name, language=language) for match in matches
         ]
+
+    def _instant(self, time: datetime | None, zone: ZoneInfo) -> datetime:
+        """The instant asked for; now, if none. A time without an offset is local. Raises OutsideFeedDates."""
+        at = time or self._clock.now()
+        aware = at if at.tzinfo else at.replace(tzinfo=zone)
+        _refuse_far_years(aware)
+        return aware
 
     async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
         zone_name = answer.network.router.timetable.zone_name
@@ -123,6 +147,20 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
             query=PlanQuery,
             response=PlanMessage,
             problems=("place_not_found", "outside_feed_dates", "network_unavailable"),
+        ),
+        *(
+            Route(
+                method="GET",
+                path=path,
+                operation=operation,
+                handler=endpoints.reach,
+                summary="Every stop within so many minutes of a place",
+                tag=_TAG,
+                query=ReachQuery,
+                response=ReachMessage,
+                problems=("place_not_found", "outside_feed_dates", "network_unavailable"),
+            )
+            for operation, path in _REACH_PATHS
         ),
         Route(
             method="GET",

@@ -84,8 +84,8 @@ def search_before(
 
 def _pareto_set(network: Network, request: PlanRequest, origin: End, destination: End) -> list[Journey]:
     timetable = network.router.timetable
-    access = _access(network, origin, is_egress=False)
-    egress = _access(network, destination, is_egress=True)
+    access = list_ways(network, origin, is_egress=False)
+    egress = list_ways(network, destination, is_egress=True)
     if not access or not egress or set(origin.stops) & set(destination.stops):
         return []
     query = Query(
@@ -110,7 +110,8 @@ def _pareto_set(network: Network, request: PlanRequest, origin: End, destination
     ]
 
 
-def _access(network: Network, end: End, *, is_egress: bool) -> list[Access]:
+def list_ways(network: Network, end: End, *, is_egress: bool) -> list[Access]:
+    """The ways from an end to stops (to it, if is_egress)."""
     timetable = network.router.timetable
     if not end.stops:
         return list_access_near(timetable, end.place.lat, end.place.lon)

@@ -42,6 +42,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plan": PUBLIC,
     "geocode": PUBLIC,
     "getJourney": PUBLIC,
+    "oneToAll": PUBLIC,
+    "oneToAllV1": PUBLIC,
     # sales
     "createOffer": TRAVELLER,
     "getOffer": TRAVELLER,
@@ -61,6 +63,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "getTrialBalance": ADMIN,
     "getLedgerAccount": ADMIN,
     "listLedgerEntries": ADMIN,
+    "getTransferProof": ADMIN,
+    "listSeals": ADMIN,
+    "getUnusedPrepaidValue": ADMIN,
     # settlement
     "putAgreement": ADMIN,
     "listAgreements": ADMIN,

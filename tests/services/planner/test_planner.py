@@ -254,6 +254,9 @@ async def test_answers_have_the_shape_of_the_motis_api(planning: PlanningHouse, 
     check(walk, "/api/v6/plan")
     _, matches = await get(planning, "/api/v1/geocode", text="竹芝")
     check(matches, "/api/v1/geocode")
+    _, reach = await get(planning, "/api/v6/one-to-all", one="竹芝", maxTravelTime="60")
+    assert reach["all"]
+    check(reach, "/api/v6/one-to-all")
 
 
 NASTY = [
@@ -301,7 +304,52 @@ async def test_nothing_that_is_asked_breaks_it(planning: PlanningHouse) -> None:
         for way in ("LATER", "EARLIER")
         for at in ("0", "1779280000", "1784000000", "9999999999")
     ]
+    addresses += [f"/api/v6/one-to-all?one={text}&maxTravelTime=1440" for text in NASTY]
+    addresses += [f"/api/v6/one-to-all?one=35.69,139.69&maxTravelTime=30&time={at}" for at in NASTY_TIMES]
     for address in addresses:
         async with planning.house.client.get(URL(address, encoded=True)) as response:
             body = await response.json()
             assert response.status in {200, 400, 404, 422}, (address, body)
+
+
+async def test_how_far_one_gets(planning: PlanningHouse) -> None:
+    """Each place is as many minutes away as the earliest journey there arrives after the hour asked."""
+    asked = {"one": "都庁前", "time": "2026-05-20T20:00:00+09:00", "maxTravelTime": "60"}
+    status, reach = await get(planning, "/api/v6/one-to-all", **asked)
+    assert status == 200, reach
+    assert (reach["one"]["name"], reach["networkVersion"]) == ("都庁前", "city-1")
+    minutes = {each["place"]["stopId"]: each["duration"] for each in reach["all"]}
+    assert max(minutes.values()) <= 60
+    best = (await planning.port.plan(request=request())).journeys[0]
+    stop_id = best.legs[-1].destination.stop_id or ""
+    assert minutes[stop_id] == (best.arrives_at - EVENING).total_seconds() // 60 == 34
+    assert await get(planning, "/api/v1/one-to-all", **asked) == (200, reach)
+    # The other way round it holds whoever can be here by then.
+    by = await get(planning, "/api/v6/one-to-all", **(asked | {"one": "竹芝", "arriveBy": "true"}))
+    assert any(each["place"]["name"].startswith("都庁前") for each in by[1]["all"])
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"one": "無い", "maxTravelTime": "60"}, 404, "place_not_found"),
+        ({"one": "竹芝", "maxTravelTime": "60", "time": "1999-01-01T00:00:00Z"}, 422, "outside_feed_dates"),
+        ({"one": "竹芝", "maxTravelTime": "60", "time": "0001-01-01T00:00:00"}, 422, "outside_feed_dates"),
+        ({"one": "竹芝"}, 422, "validation_failed"),
+        ({"one": "竹芝", "maxTravelTime": "1441"}, 422, "validation_failed"),
+    ],
+)
+async def test_how_far_one_gets_is_refused_with_a_reason(
+    planning: PlanningHouse, query: dict[str, str], status: int, code: str
+) -> None:
+    got, body = await get(planning, "/api/v6/one-to-all", **query)
+    assert (got, body["code"]) == (status, code)
+
+
+async def test_what_nothing_reaches_within_no_time_is_near(planning: PlanningHouse) -> None:
+    """Nobody rides in no time: what is there is there at once, and k is 0."""
+    status, reach = await get(planning, "/api/v6/one-to-all", one="都庁前", maxTravelTime="0")
+    assert status == 200
+    assert {each["k"] for each in reach["all"]} == {0}
+    status, far = await get(planning, "/api/v6/one-to-all", one="0,0", maxTravelTime="60")
+    assert (status, far["all"]) == (200, [])

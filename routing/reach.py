@@ -1,0 +1,84 @@
+"""How far one gets: from one place to every stop, or from every stop to one.
+
+Problem   An analyst asks what can be reached in an hour; a traveller, where one could live.
+Idea      The same search without a goal: nothing is pruned but what is later than the limit. To be at a stop
+          is to alight there, or to have walked there from where one alighted or began. Backwards in time
+          it tells for every stop how late one may leave it.
+Not here  How to get there: ask for the journey.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from routing.journey import Access
+from routing.kernels.arrays import NOT_REACHED, Int32, Labels
+from routing.raptor import SEARCH_DAYS_AFTER, Query, Router
+from routing.windows import Window
+
+LIMIT_S_MAX = SEARCH_DAYS_AFTER[0] * 86_400
+"""The limit up to which the days looked at hold every ride."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """For each stop within the limit, in order of stops: seconds from the hour asked, waiting included.
+
+    stops int32[R]; seconds int32[R]; rides int32[R], the fewest that take no longer
+    """
+
+    stops: Int32
+    seconds: Int32
+    rides: Int32
+
+
+def find_reach(
+    router: Router,
+    *,
+    at: datetime,
+    ends: Sequence[Access],
+    limit_s: int,
+    arrive_by: bool = False,
+    ride_count_max: int = 8,
+) -> Reach:
+    """All stops reached by `at + limit_s`; or, to arrive by `at`, left at `at - limit_s` or later.
+
+    `ends` are the ways from the place to stops (to it, if arrive_by). Raises OutsideDates.
+    """
+    assert 0 <= limit_s <= LIMIT_S_MAX, "the window holds every ride within the limit"
+    day, time_s = router.get_day_second(at)
+    overhang = router.timetable.overhang_days
+    if arrive_by:
+        query = Query(at=at, access=(), egress=ends, ride_count_max=ride_count_max)
+        window = Window(day, SEARCH_DAYS_AFTER[0] + overhang, 0, is_mirrored=True)
+        labels = router.search_backward(query, window, time_s, earliest_s=time_s - limit_s)
+        start_s = -time_s
+    else:
+        query = Query(at=at, access=ends, egress=(), ride_count_max=ride_count_max)
+        window = Window(day, overhang, SEARCH_DAYS_AFTER[0], is_mirrored=False)
+        labels = router.search_forward(query, window, time_s, latest_s=time_s + limit_s)
+        start_s = time_s
+    best_s, rides = _earliest(labels)
+    stops = np.flatnonzero((best_s != NOT_REACHED) & (best_s <= start_s + limit_s))
+    return Reach(
+        stops=stops.astype(np.int32),
+        seconds=(best_s[stops] - start_s).astype(np.int32),
+        rides=rides[stops],
+    )
+
+
+def _earliest(labels: Labels) -> tuple[Int32, Int32]:
+    """When one can be at each stop, and with how many rides."""
+    # Readiness is being there, but where it is a change at the same stop; there alighting is earlier.
+    best_s = labels.ready_s[0].copy()
+    rides = np.zeros(len(best_s), dtype=np.int32)
+    for k in range(1, len(labels.alight_s)):
+        there_s = np.minimum(labels.alight_s[k], labels.ready_s[k])
+        earlier = np.flatnonzero(there_s < best_s)
+        if not len(earlier):
+            break  # One more ride gets nobody further, so two more do not.
+        best_s[earlier] = there_s[earlier]
+        rides[earlier] = k
+    return best_s, rides
