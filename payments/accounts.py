@@ -8,7 +8,8 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   provider:card_clearing       debit     -                                captured, not yet paid out
   provider:fees                debit     -                                what the provider kept
   bank:cash                    debit     -                                money at the platform's bank
-  traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller
+  traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller; all
+                                                                          wallets: unused prepaid value
   platform:unearned_fares      credit    debits <= credits                paid for, not yet ridden
   platform:refunds_due         credit    debits <= credits                owed back to travellers
   operator:{id}:payable        credit    -                                owed to an operator for rides made

@@ -12,6 +12,7 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from services.cli.check_seals import list_broken_seals
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
 from services.cli.servers import check_servers
@@ -166,7 +167,7 @@ def check(
         list[Books] | None, typer.Argument(help="What to check; everything when nothing is named.")
     ] = None,
 ) -> None:
-    """Check the books: debits = credits, balances = sums, bounds kept, each transfer in one batch.
+    """Check the books: debits = credits, balances = sums, bounds, seals, each transfer in one batch.
 
     It reads the tables themselves, of DATABASE_URL or of the embedded database, whether `maas up` runs or
     not. Exits with 1 and says what is wrong when something is.
@@ -177,7 +178,13 @@ def check(
       maas check settlement
     """
     with _database_url(Settings.from_environment(os.environ)) as url:
-        wrong = asyncio.run(list_wrong(url, books or list(Books)))
+        try:
+            wrong = asyncio.run(list_wrong(url, books or list(Books)))
+        except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+            raise CommandFailed(
+                f"This database was written by another version ({error}). Start the house of this version "
+                "once with `maas up`: it brings the tables up to date."
+            ) from error
     for sentence, cases in wrong.items():
         console.print(f"[red]wrong[/red]  {sentence}: {', '.join(cases[:SHOWN_MAX])}")
     if wrong:
@@ -212,6 +219,12 @@ async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
             found[sentence] = [str(row[0]) for row in rows]
         else:
             console.print(f"[green]sound[/green]  {books}: no case where {sentence}")
+    if books is Books.LEDGER:
+        for sentence, cases in (await list_broken_seals(connection)).items():
+            if cases:
+                found[sentence] = cases
+            else:
+                console.print(f"[green]sound[/green]  {books}: no case where {sentence}")
     return found
 
 

@@ -138,3 +138,45 @@ select * from (
 ) as movements
 order by sequence
 limit $9
+
+-- name: try_sealing_lock
+-- One process seals at a time; held until the transaction ends. No writer takes it.
+select pg_try_advisory_xact_lock(1279608903, 2)
+
+-- name: find_last_seal
+select number, until_sequence, seal_hash from seals order by number desc limit 1
+
+-- name: list_leaves
+-- The hashes of the rows with a sequence above $1 up to $2, at most $3 of them (index transfers_sequence).
+select sequence, hash_leaf(transfers) as leaf from transfers
+where sequence > $1 and sequence <= $2
+order by sequence
+limit $3
+
+-- name: insert_seal
+insert into seals (number, after_sequence, until_sequence, leaf_count, merkle_root, previous_hash, seal_hash,
+                   sealed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: list_seals
+-- Seals above the number $1, at most $2 (primary key).
+select number, after_sequence, until_sequence, leaf_count, merkle_root, previous_hash, seal_hash, sealed_at
+from seals where number > $1 order by number limit $2
+
+-- name: find_transfer
+-- A row by its id (primary key).
+select * from transfers where transfer_id = $1
+
+-- name: find_seal_of
+-- The seal over the sequence $1 (unique index of after_sequence), or none yet.
+select number, after_sequence, until_sequence, leaf_count, merkle_root, previous_hash, seal_hash, sealed_at
+from seals where after_sequence < $1 and until_sequence >= $1
+
+-- name: get_unused_prepaid_value
+-- What all wallets held of movements effective before $1, as far as recorded by $2. Reads all wallet movements.
+select coalesce(sum(amount_minor * (credit like 'traveller:%:wallet')::int)
+                - sum(amount_minor * (debit like 'traveller:%:wallet')::int), 0)::bigint as unused_minor
+from transfers
+where refusal is null and kind in ('posted', 'post_pending') and currency = 'JPY'
+  and effective_at < $1 and recorded_at <= $2
+  and (credit like 'traveller:%:wallet' or debit like 'traveller:%:wallet')

@@ -144,7 +144,7 @@ class LedgerStore:
         self, account_id: AccountId, *, as_of: datetime, known_at: datetime
     ) -> tuple[int, int]:
         """Debits and credits effective before `as_of`, as far as recorded by `known_at`."""
-        await self._await_writers()
+        await self.await_writers()
         row = await self._database.fetchrow(queries["find_balance_as_of"], account_id, as_of, known_at)
         return row["debits_posted"], row["credits_posted"]
 
@@ -152,7 +152,7 @@ class LedgerStore:
         self, account_id: AccountId, *, after_sequence: int, limit: int, where: EntryFilter
     ) -> list[Entry]:
         """Movements in the order of recording, and no later one will ever stand before them."""
-        horizon = await self._await_writers()
+        horizon = await self.await_writers()
         rows = await self._database.fetch(
             queries["list_entries"],
             account_id,
@@ -170,6 +170,12 @@ class LedgerStore:
             Entry(sequence=row["sequence"], transfer=read_transfer(row), recorded_at=row["recorded_at"])
             for row in rows
         ]
+
+    async def get_unused_prepaid_minor(self, *, before: datetime, known_at: datetime) -> int:
+        """What all wallets together held of movements effective before that instant, in yen."""
+        await self.await_writers()
+        unused: int = await self._database.fetchval(queries["get_unused_prepaid_value"], before, known_at)
+        return unused
 
     async def get_trial_balance(self, *, now: datetime) -> TrialBalance:
         """All balances from one snapshot."""
@@ -265,7 +271,7 @@ class LedgerStore:
             if not turn.is_started:
                 turn.decision = None
 
-    async def _await_writers(self) -> int:
+    async def await_writers(self) -> int:
         """The sequence up to which all is decided: each transfer is visible now, or will never be.
 
         Sequences are drawn before they are committed, so the writers that are on their way are awaited;

@@ -71,6 +71,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "payment_command_differs": ProblemKind(409, "This id was used for another payment or refund"),
     # ledger
     "account_not_found": ProblemKind(404, "No ledger account has this id"),
+    "transfer_not_found": ProblemKind(404, "The ledger knows no transfer of this id"),
+    "transfer_not_sealed": ProblemKind(409, "The transfer is not sealed yet; try again in a minute"),
     "question_unanswerable": ProblemKind(422, "The books hold no answer to this question"),
     # settlement
     "settlement_batch_not_found": ProblemKind(404, "No such settlement batch"),
