@@ -49,7 +49,7 @@ class Teller:
     ) -> Journey:
         """The journey of these legs; origin and destination stand where a leg begins or ends at a point."""
         told = tuple(
-            self._ride(leg, language)
+            self.tell_ride(leg, language)
             if isinstance(leg, TripLeg)
             else self._walk(leg, origin=origin, destination=destination, language=language)
             for leg in legs
@@ -72,22 +72,8 @@ class Teller:
         )
         return self._journey((leg,), [])
 
-    def get_journey(self, journey_id: str) -> Journey:
-        """The journey of that id. Raises JourneyNotFound."""
-        origin, destination, rides, departs_s = _decode(journey_id)
-        start, goal = self._end(origin), self._end(destination)
-        if not rides:
-            return self.tell_walk(start, goal, datetime.fromtimestamp(departs_s, tz=self.timetable.zone))
-        trip_legs = [self._find(ride) for ride in rides]
-        legs = self._with_walks(trip_legs, origin, destination, (start, goal))
-        journey = self.tell(legs, origin=start, destination=goal, language="")
-        if journey.journey_id != journey_id:
-            raise JourneyNotFound("The journey id is not one of ours. Search again.")
-        return journey
-
-    # Legs --------------------------------------------------------------------------------------------------
-
-    def _ride(self, leg: TripLeg, language: str) -> Leg:
+    def tell_ride(self, leg: TripLeg, language: str) -> Leg:
+        """One ride as a leg."""
         timetable = self.timetable
         route = int(timetable.trips.routes[leg.trip])
         agency = int(timetable.routes.agencies[route])
@@ -121,6 +107,21 @@ class Teller:
             in_seat=leg.in_seat,
             condition=self.news.conditional.get((trip_id, leg.service_date)),
         )
+
+    def get_journey(self, journey_id: str) -> Journey:
+        """The journey of that id. Raises JourneyNotFound."""
+        origin, destination, rides, departs_s = _decode(journey_id)
+        start, goal = self._end(origin), self._end(destination)
+        if not rides:
+            return self.tell_walk(start, goal, datetime.fromtimestamp(departs_s, tz=self.timetable.zone))
+        trip_legs = [self._find(ride) for ride in rides]
+        legs = self._with_walks(trip_legs, origin, destination, (start, goal))
+        journey = self.tell(legs, origin=start, destination=goal, language="")
+        if journey.journey_id != journey_id:
+            raise JourneyNotFound("The journey id is not one of ours. Search again.")
+        return journey
+
+    # Legs --------------------------------------------------------------------------------------------------
 
     def _walk(self, leg: WalkLeg, *, origin: Place, destination: Place, language: str) -> Leg:
         start = origin if leg.origin is None else self.places.place_of_stop(leg.origin, language)

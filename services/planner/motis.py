@@ -86,6 +86,7 @@ class PlaceMessage(MotisMessage):
     scheduled_arrival: datetime | None = None
     scheduled_departure: datetime | None = None
     vertex_type: str = "NORMAL"
+    cancelled: bool | None = None
 
 
 class PolylineMessage(MotisMessage):
@@ -268,7 +269,12 @@ def leg_message(leg: Leg, *, zone_name: str, agency_names: dict[str, str]) -> Le
 
 
 def place_message(
-    place: Place, *, zone_name: str, arrival: datetime | None = None, departure: datetime | None = None
+    place: Place,
+    *,
+    zone_name: str,
+    arrival: datetime | None = None,
+    departure: datetime | None = None,
+    cancelled: bool = False,
 ) -> PlaceMessage:
     """A place of a leg."""
     return PlaceMessage(
@@ -283,6 +289,7 @@ def place_message(
         scheduled_arrival=arrival,
         scheduled_departure=departure,
         vertex_type="TRANSIT" if place.stop_id else "NORMAL",
+        cancelled=cancelled or None,
     )
 
 

@@ -92,6 +92,15 @@ class PlaceIndex:
             raise PlaceNotFound(f"Nothing here is called {text[:80]!r}. Ask /api/v1/geocode what is.")
         return end
 
+    def get_stops(self, text: str, *, language: str = "") -> End:
+        """The same, where only stops will do. Raises PlaceNotFound."""
+        end = self.get_end(text, language=language)
+        if not end.stops:
+            raise PlaceNotFound(
+                f"{text[:80]!r} is a point, no stop. Ask /api/v1/geocode what stops there are."
+            )
+        return end
+
     def list_matches(self, text: str, *, count: int) -> list[Match]:
         """The spots that the text may mean, best first."""
         wanted, ending = cut_ending(normalise(text))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, StringConstraints
 from maas.errors import OutsideFeedDates
 from maas.journeys import Journey, PlanRequest
 from routing.strings import list_strings
+from services.planner.board import BoardMessage, BoardQuery, BoardRequest, tell_board
 from services.planner.handlers import Planner
 from services.planner.motis import (
     GeocodeQuery,
@@ -28,7 +29,8 @@ from services.platform.service import Call, Reply, Route
 
 _TAG = "planning"
 _DEFAULT_LANGUAGE = ""
-# Clients of the MOTIS API before version 6 ask at the second.
+# Older clients of the MOTIS API ask at the second.
+_BOARD_PATHS = (("stoptimes", "/api/v6/stoptimes"), ("stoptimesV5", "/api/v5/stoptimes"))
 _REACH_PATHS = (("oneToAll", "/api/v6/one-to-all"), ("oneToAllV1", "/api/v1/one-to-all"))
 JourneyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,2000}$")]
 
@@ -82,6 +84,26 @@ class Endpoints:
         )
         return await self._planner.in_thread(lambda: _reply(tell_reach(network, request)))
 
+    async def board(self, call: Call) -> Reply:
+        """GET /api/v6/stoptimes."""
+        query: BoardQuery = call.query
+        network = self._planner.in_force.get()
+        timetable = network.router.timetable
+        language = _choose_language(query.language, network)
+        direction, _, epoch_s = (query.page_cursor or "").partition("|")
+        time = datetime.fromtimestamp(int(epoch_s), tz=UTC) if epoch_s else query.time
+        direction = direction or query.direction or ("EARLIER" if query.arrive_by else "LATER")
+        request = BoardRequest(
+            end=network.places.get_stops(query.stop_id, language=language),
+            at=self._instant(time, timetable.zone),
+            count_min=query.n,
+            arrivals=query.arrive_by,
+            earlier=direction == "EARLIER",
+            language=language,
+        )
+        names = _agency_names(network)
+        return await self._planner.in_thread(lambda: _reply(tell_board(network, request, names)))
+
     async def get_journey(self, call: Call) -> Reply:
         """GET /api/journeys/{journey_id}."""
         journey = await self._planner.get_journey(journey_id=call.path["journey_id"])
@@ -124,9 +146,7 @@ class Endpoints:
 
     async def _itineraries(self, network: Network, journeys: tuple[Journey, ...]) -> list[ItineraryMessage]:
         timetable = network.router.timetable
-        names = dict(
-            zip(list_strings(timetable.agency_ids), list_strings(timetable.agency_names), strict=True)
-        )
+        names = _agency_names(network)
         prices = await self._planner.list_prices(network, journeys)
         return [
             itinerary_message(journey, priced, zone_name=timetable.zone_name, agency_names=names)
@@ -147,6 +167,20 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
             query=PlanQuery,
             response=PlanMessage,
             problems=("place_not_found", "outside_feed_dates", "network_unavailable"),
+        ),
+        *(
+            Route(
+                method="GET",
+                path=path,
+                operation=operation,
+                handler=endpoints.board,
+                summary="What leaves a stop, or arrives there",
+                tag=_TAG,
+                query=BoardQuery,
+                response=BoardMessage,
+                problems=("place_not_found", "outside_feed_dates", "network_unavailable"),
+            )
+            for operation, path in _BOARD_PATHS
         ),
         *(
             Route(
@@ -185,6 +219,11 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
             problems=("journey_not_found", "network_unavailable"),
         ),
     ]
+
+
+def _agency_names(network: Network) -> dict[str, str]:
+    timetable = network.router.timetable
+    return dict(zip(list_strings(timetable.agency_ids), list_strings(timetable.agency_names), strict=True))
 
 
 def _choose_language(asked: str, network: Network) -> str:

@@ -44,6 +44,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "getJourney": PUBLIC,
     "oneToAll": PUBLIC,
     "oneToAllV1": PUBLIC,
+    "stoptimes": PUBLIC,
+    "stoptimesV5": PUBLIC,
     # sales
     "createOffer": TRAVELLER,
     "getOffer": TRAVELLER,

@@ -257,6 +257,9 @@ async def test_answers_have_the_shape_of_the_motis_api(planning: PlanningHouse, 
     _, reach = await get(planning, "/api/v6/one-to-all", one="竹芝", maxTravelTime="60")
     assert reach["all"]
     check(reach, "/api/v6/one-to-all")
+    _, board = await get(planning, "/api/v6/stoptimes", stopId="竹芝", n="30")
+    assert board["stopTimes"]
+    check(board, "/api/v6/stoptimes")
 
 
 NASTY = [
@@ -305,6 +308,13 @@ async def test_nothing_that_is_asked_breaks_it(planning: PlanningHouse) -> None:
         for at in ("0", "1779280000", "1784000000", "9999999999")
     ]
     addresses += [f"/api/v6/one-to-all?one={text}&maxTravelTime=1440" for text in NASTY]
+    addresses += [f"/api/v6/stoptimes?stopId={text}" for text in NASTY]
+    addresses += [f"/api/v6/stoptimes?stopId=%E7%AB%B9%E8%8A%9D&time={at}" for at in NASTY_TIMES]
+    addresses += [
+        f"/api/v6/stoptimes?stopId=%E7%AB%B9%E8%8A%9D&n=200&pageCursor={way}%7C{at}"
+        for way in ("LATER", "EARLIER")
+        for at in ("0", "1779280000", "1784000000", "9999999999")
+    ]
     addresses += [f"/api/v6/one-to-all?one=35.69,139.69&maxTravelTime=30&time={at}" for at in NASTY_TIMES]
     for address in addresses:
         async with planning.house.client.get(URL(address, encoded=True)) as response:
@@ -353,3 +363,69 @@ async def test_what_nothing_reaches_within_no_time_is_near(planning: PlanningHou
     assert {each["k"] for each in reach["all"]} == {0}
     status, far = await get(planning, "/api/v6/one-to-all", one="0,0", maxTravelTime="60")
     assert (status, far["all"]) == (200, [])
+
+
+# Boards ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_next_departures_of_a_station(planning: PlanningHouse) -> None:
+    """The first ride of the best journey is on its station's board; and nothing is out of order."""
+    asked = {"stopId": "都庁前", "time": "2026-05-20T20:00:00+09:00", "n": "40"}
+    status, board = await get(planning, "/api/v6/stoptimes", **asked)
+    assert status == 200, board
+    assert len(board["stopTimes"]) >= 40
+    leaves = [datetime.fromisoformat(each["place"]["departure"]) for each in board["stopTimes"]]
+    assert leaves == sorted(leaves)
+    assert leaves[0] >= EVENING
+    best = (await planning.port.plan(request=request())).journeys[0]
+    ride = next(leg for leg in best.legs if leg.trip_id)
+    told = {(each["tripId"], each["place"]["stopId"]): each for each in board["stopTimes"]}
+    row = told[ride.trip_id, ride.origin.stop_id]
+    assert datetime.fromisoformat(row["place"]["departure"]) == ride.departs_at
+    assert (row["routeShortName"], row["routeLongName"]) == ("E", "都営大江戸線")
+    assert row["agencyName"]
+    assert await get(planning, "/api/v5/stoptimes", **asked) == (200, board)
+
+
+async def test_pages_of_a_board_lose_nothing(planning: PlanningHouse) -> None:
+    """Four pages of 10 are the first 40 and more; the page before the second is the first."""
+    asked = {"stopId": "都庁前", "time": "2026-05-20T20:00:00+09:00"}
+    _, whole = await get(planning, "/api/v6/stoptimes", **asked, n="60")
+    rows: list[Any] = []
+    page: Any = None
+    for _ in range(4):
+        cursor = {"pageCursor": page["nextPageCursor"]} if page else {}
+        _, page = await get(planning, "/api/v6/stoptimes", **asked, n="10", **cursor)
+        rows += page["stopTimes"]
+    assert len(rows) >= 40
+    assert rows == whole["stopTimes"][: len(rows)]
+    back = {"pageCursor": page["previousPageCursor"]}
+    _, before = await get(planning, "/api/v6/stoptimes", **asked, n="10", **back)
+    kept = len(rows) - len(page["stopTimes"])
+    assert before["stopTimes"] == rows[kept - len(before["stopTimes"]) : kept]
+
+
+async def test_arrivals_are_what_came_before(planning: PlanningHouse) -> None:
+    asked = {"stopId": "竹芝", "time": "2026-05-20T20:00:00+09:00", "arriveBy": "true"}
+    status, board = await get(planning, "/api/v6/stoptimes", **asked)
+    assert status == 200
+    times = [datetime.fromisoformat(each["place"]["arrival"]) for each in board["stopTimes"]]
+    assert times == sorted(times)
+    assert times[-1] < EVENING
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"stopId": "無い"}, 404, "place_not_found"),
+        ({"stopId": "35.69,139.69"}, 404, "place_not_found"),
+        ({"stopId": "竹芝", "time": "1999-01-01T00:00:00Z"}, 422, "outside_feed_dates"),
+        ({"stopId": "竹芝", "n": "0"}, 422, "validation_failed"),
+        ({}, 422, "validation_failed"),
+    ],
+)
+async def test_a_board_is_refused_with_a_reason(
+    planning: PlanningHouse, query: dict[str, str], status: int, code: str
+) -> None:
+    got, body = await get(planning, "/api/v6/stoptimes", **query)
+    assert (got, body["code"]) == (status, code)

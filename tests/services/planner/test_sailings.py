@@ -103,6 +103,17 @@ async def test_a_cancelled_boat_is_offered_no_more(pier: Pier) -> None:
     path = f"/api/journeys/{with_ship.journey_id}"
     status, body = await pier.house.call("GET", path)
     assert (status, body["code"]) == (404, "journey_not_found")
+    # The board keeps it, marked.
+    pier_id = next(leg.origin.stop_id for leg in with_ship.legs if leg.trip_id == SHIP)
+    path = f"/api/v6/stoptimes?stopId={pier_id}&time=2026-05-20T11:00:00Z&n=5"
+    _, board = await pier.house.call("GET", path)
+    marks = {
+        each["tripId"]: (each["cancelled"], each["place"].get("cancelled", False))
+        for each in board["stopTimes"]
+        if each["serviceDate"] == TONIGHT.isoformat()
+    }
+    assert marks[SHIP] == (True, True)
+    assert all(mark == (False, False) for trip_id, mark in marks.items() if trip_id != SHIP)
     # Tomorrow's boat of that name is another sailing.
     tomorrow = PlanRequest(origin="竹芝", destination="大島 岡田", at=EVENING + timedelta(days=1))
     boats = ships(list((await pier.planner.plan(request=tomorrow)).journeys))
