@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maas.fares.engine import FareEngine
-from maas.fares.in_force import TariffInForce, rows_of
+from maas.fares.in_force import Rows, TariffInForce, rows_of
 from maas.fares.tables import TABLES, LineKmRow, TariffProblem, read_table
 from maas.journeys import Mode
 from tests.support.fares import ADULT, DAY, TARIFFS, TICKET, ride, total
@@ -27,14 +27,14 @@ SAME_RAILWAY = {
 
 
 @pytest.fixture(scope="module")
-def tables() -> dict[type, tuple]:
+def tables() -> Rows:
     problems: list[TariffProblem] = []
     return {row_type: read_table(TARIFFS, row_type, problems) for row_type in TABLES}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), SAME_RAILWAY.items())
 def test_ticket_bands_agree_with_an_independent_transcription(
-    real_data: Path, tables: dict[type, tuple], ours: str, theirs: str
+    real_data: Path, tables: Rows, ours: str, theirs: str
 ) -> None:
     other = json.loads((real_data / "fares" / "tokyo_rail_distance_fares.json").read_text("utf-8"))
     bands = TariffInForce(tables, DAY).bands[ours]
@@ -75,7 +75,7 @@ def test_ship_fares_of_may_2026(real_data: Path) -> None:
 
 
 def test_every_station_is_a_stop_of_the_real_feed_and_no_hop_is_shorter_than_the_crow_flies(
-    real_data: Path, tables: dict[type, tuple]
+    real_data: Path, tables: Rows
 ) -> None:
     with zipfile.ZipFile(real_data / "tokyo" / "rail.zip") as feed:
         text = feed.read("stops.txt").decode("utf-8-sig")

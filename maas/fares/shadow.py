@@ -1,0 +1,110 @@
+"""A new tariff tried in the shadow: past rides priced by it, and what would have changed for whom.
+
+Problem   A council asks: what does the new table cost the elderly of that ward, and what does it bring
+          each operator? It must be known before anybody pays.
+Idea      Price each past ride by both tariffs as of its own service date, and sum what changes by operator,
+          by area and by rider category. A ride that one of them does not price is counted, never guessed.
+Invariant Differences by operator, by area and by rider each sum to the whole difference.
+Not here  Which rides happened (services); people's names: a ride has a category and no person.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from maas.errors import FareNotFound
+from maas.fares.engine import FareEngine
+from maas.fares.riders import ALONE, Company
+from maas.journeys import Journey, Place
+from maas.prices import FareMedium, JourneyPrice, RiderCategory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRide:
+    """A ride as it was charged: the legs ridden, by whom, on what."""
+
+    journey: Journey
+    rider: RiderCategory
+    medium: FareMedium
+    fare_class: str | None = None
+    company: Company = ALONE
+
+
+@dataclass(slots=True, kw_only=True)
+class Difference:
+    """Rides that both tariffs price, and what they cost; how many got dearer or cheaper."""
+
+    ride_count: int = 0
+    before_minor: int = 0
+    after_minor: int = 0
+    dearer_count: int = 0
+    cheaper_count: int = 0
+
+    @property
+    def difference_minor(self) -> int:
+        """What the new tariff takes more; negative where it takes less."""
+        return self.after_minor - self.before_minor
+
+    def add(self, before: int, after: int) -> None:
+        """Count one ride."""
+        self.ride_count += 1
+        self.before_minor += before
+        self.after_minor += after
+        self.dearer_count += after > before
+        self.cheaper_count += after < before
+
+
+@dataclass(slots=True, kw_only=True)
+class ShadowReport:
+    """What would have changed. The counts of rides that only one tariff prices are beside the sums."""
+
+    whole: Difference = field(default_factory=Difference)
+    by_operator: dict[str, Difference] = field(default_factory=lambda: defaultdict(Difference))
+    by_area: dict[str, Difference] = field(default_factory=lambda: defaultdict(Difference))
+    by_rider: dict[RiderCategory, Difference] = field(default_factory=lambda: defaultdict(Difference))
+    only_before_count: int = 0
+    only_after_count: int = 0
+    unpriced_count: int = 0
+
+
+def compare_tariffs(
+    rides: Iterable[PastRide], *, before: FareEngine, after: FareEngine, area_of: Callable[[Place], str]
+) -> ShadowReport:
+    """Price every ride by both tariffs. `area_of` names the area of the place where a ride began."""
+    report = ShadowReport()
+    for ride in rides:
+        old, new = _find_price(before, ride), _find_price(after, ride)
+        if old is None or new is None:
+            report.unpriced_count += old is None and new is None
+            report.only_before_count += old is not None
+            report.only_after_count += new is not None
+            continue
+        amounts = (old.total.amount_minor, new.total.amount_minor)
+        report.whole.add(*amounts)
+        report.by_area[area_of(ride.journey.legs[0].origin)].add(*amounts)
+        report.by_rider[ride.rider].add(*amounts)
+        shares, new_shares = _shares_of(old), _shares_of(new)
+        for operator_id in sorted(shares.keys() | new_shares.keys()):
+            report.by_operator[operator_id].add(shares.get(operator_id, 0), new_shares.get(operator_id, 0))
+    return report
+
+
+def _find_price(engine: FareEngine, ride: PastRide) -> JourneyPrice | None:
+    try:
+        return engine.price(
+            journey=ride.journey,
+            rider=ride.rider,
+            medium=ride.medium,
+            fare_class=ride.fare_class,
+            company=ride.company,
+        )
+    except FareNotFound:
+        return None
+
+
+def _shares_of(price: JourneyPrice) -> dict[str, int]:
+    shares: dict[str, int] = defaultdict(int)
+    for component in price.components:
+        for operator_id, share in component.shares.items():
+            shares[operator_id] += share
+    return dict(shares)
