@@ -127,9 +127,11 @@ async def prepare(database: Database, ledger: LedgerHandlers) -> None:
     # The bare table starts with the same rows, so that both write into indexes of the same size.
     await database.execute("create schema bare; create table bare.transfers (like transfers including all)")
     await database.execute("insert into bare.transfers overriding system value select * from transfers")
+    await database.execute(
+        "select setval(pg_get_serial_sequence('bare.transfers', 'sequence'), max(sequence)) from transfers"
+    )
     await database.execute("vacuum analyze bare.transfers")
     await database.execute("vacuum analyze transfers")
-    await database.execute("checkpoint")
 
 
 def ledger_post(ledger: LedgerHandlers) -> Post:

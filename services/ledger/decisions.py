@@ -25,6 +25,9 @@ queries = load_queries(__file__)
 
 Sums = tuple[int, int, int, int]
 
+_PENDING_COLUMNS = (4, 5, 8, 9)
+"""Of the ten columns of a change: more debits and credits pending, and the expected ones."""
+
 
 def sums_of(totals: AccountTotals) -> Sums:
     """Debits and credits posted, debits and credits pending."""
@@ -75,7 +78,7 @@ class Decision:
             return None
         return (*self._list_transfer_columns(), self.now, *_columns(changes, 10), *self._list_holds(), ended)
 
-    def _list_transfer_columns(self) -> tuple[list[object], ...]:
+    def _list_transfer_columns(self) -> tuple[Sequence[object], ...]:
         entries, refusals = self.ledger.entries, self.ledger.refusals
         written = [entry.transfer for entry in entries]
         written += [transfer for transfer, _ in refusals]
@@ -90,11 +93,11 @@ class Decision:
             [each.code for each in written],
             [each.reference for each in written],
             [each.kind for each in written],
-            [each.pending_id for each in written],
-            [each.linked for each in written],
-            [each.timeout_s for each in written],
+            _or_empty([each.pending_id for each in written]),
+            _or_empty([each.linked for each in written]),
+            _or_empty([each.timeout_s for each in written]),
             [each.effective_at for each in written],
-            refusal_column,
+            _or_empty(refusal_column),
         )
 
     def _note_changes(self) -> None:
@@ -133,7 +136,18 @@ class Decision:
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+    """The columns of the changes. Only those of pending sums may be empty: elsewhere 0 is not null."""
+    if not rows:
+        return [()] * width
+    return [
+        _or_empty(column) if place in _PENDING_COLUMNS else column
+        for place, column in enumerate(zip(*rows, strict=True))
+    ]
+
+
+def _or_empty(column: Sequence[object]) -> Sequence[object]:
+    """The column, or nothing when nothing stands in it: it is carried and read for nothing."""
+    return column if any(column) else ()
 
 
 async def write(connection: Any, decision: Decision, *, lane: int) -> None:

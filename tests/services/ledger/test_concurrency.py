@@ -1,6 +1,7 @@
 """Many writers, lost answers, killed processes: the books stay whole."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -142,6 +143,49 @@ async def test_a_caller_that_goes_away_does_not_take_the_others_along(database: 
     assert answers[1] == answers[3] == [TransferStatus.CREATED]
     assert isinstance(answers[0], asyncio.CancelledError)
     assert isinstance(answers[2], asyncio.CancelledError)
+    assert await list_unsound(database) == []
+
+
+async def test_writers_that_share_a_lane_wait_and_nothing_is_lost(database: Database) -> None:
+    stores = [LedgerStore(database) for _ in range(8)]
+    for store in stores:
+        store._lanes = itertools.cycle([1])
+    await stores[0].open_accounts([Account(account_id=name) for name in "abcd"], now=START)
+
+    async def write(store: LedgerStore) -> None:
+        for _ in range(15):
+            await store.post([[transfer("a", credit, 3) for credit in "bcd"]], now=START)
+
+    await asyncio.gather(*map(write, stores))
+    assert (await stores[0].get_account("a", now=START)).debits_posted == 8 * 15 * 9
+    assert await list_unsound(database) == []
+
+
+async def test_batches_of_one_process_are_decided_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Decisions go on from one another while the first is still being written; each must be written as it was
+    # decided, or all this would be paid twice.
+    store, locked = LedgerStore(database), 0
+    names = [f"rider{number}" for number in range(6)]
+    await store.open_accounts([Account(account_id="bank"), *map(guarded, names)], now=START)
+    await store.post([[transfer("bank", name, 100_000) for name in names]], now=START)
+    post_locked = store._post_locked
+
+    async def count(turn: object) -> object:
+        nonlocal locked
+        locked += 1
+        return await post_locked(turn)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "_post_locked", count)
+    dice = random.Random(7)
+    batches = [
+        [transfer(dice.choice(names), "bank", dice.randint(1, 9)) for _ in range(dice.randint(1, 3))]
+        for _ in range(80)
+    ]
+    answers = await asyncio.gather(*(store.post([batch], now=START) for batch in batches))
+    assert {status for [each] in answers for status in each} == {TransferStatus.CREATED}
+    assert locked == 0
     assert await list_unsound(database) == []
 
 
