@@ -62,6 +62,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "order_not_cancellable": ProblemKind(409, "Nothing of the order can be given back any more"),
     "sold_out": ProblemKind(409, "There are not enough places left"),
     "payment_declined": ProblemKind(402, "The card was declined"),
+    "eligibility_unproven": ProblemKind(422, "This reduction needs a proof that cannot be given here yet"),
     "passengers_required": ProblemKind(422, "A ship needs a name for each rider"),
     # payments
     "payment_not_found": ProblemKind(404, "No such payment"),

@@ -8,6 +8,7 @@ from maas.errors import OfferNotFound, OrderNotFound
 from maas.offers import HeldLeg, Offer, expiry, fare_class_of, legs_to_hold, quote
 from maas.orders import Order, OrderState, PlaceStatus, place
 from maas.ports import BerthPort, HoldState, PlannerPort
+from maas.prices import RiderCategory
 from payments.money import Money
 from services.platform.auth import Principal, Role
 from services.platform.context import ServiceContext
@@ -32,6 +33,8 @@ from services.sales.models import (
 )
 from services.sales.store import SalesStore
 
+OPEN_TO_ALL = frozenset({RiderCategory.ADULT, RiderCategory.CHILD, RiderCategory.INFANT})
+
 
 @dataclass(frozen=True, slots=True)
 class SalesHandlers:
@@ -45,6 +48,7 @@ class SalesHandlers:
     async def create_offer(self, call: Call) -> OfferView:
         """Price the journey for each rider, hold the ships' places, promise both until the offer expires."""
         request: OfferRequest = call.body
+        _check_eligible(request.riders)
         planner = self.context.ports.get(PlannerPort)
         journey = await planner.get_journey(journey_id=request.journey_id)
         now = self.context.clock.now()
@@ -211,6 +215,16 @@ class SalesHandlers:
             )
             for row in await self.store.list_refunds(order_id)
         ]
+
+
+def _check_eligible(riders: Sequence[RiderCategory]) -> None:
+    """Reductions that must be proven are not sold before a proof can be shown and kept."""
+    unproven = sorted({rider.value for rider in riders} - {rider.value for rider in OPEN_TO_ALL})
+    if unproven:
+        raise Problem(
+            "eligibility_unproven",
+            detail=f"{', '.join(unproven)}: ask for adult, child or infant, or buy at the operator's counter.",
+        )
 
 
 def _cure_of(status: PlaceStatus) -> str:

@@ -38,7 +38,7 @@ def _offer_routes(handlers: SalesHandlers) -> list[Route]:
             response=OfferView,
             status=201,
             idempotent=True,
-            problems=(*_PLANNING, "sold_out", "offer_expired"),
+            problems=(*_PLANNING, "sold_out", "offer_expired", "eligibility_unproven"),
         ),
         Route(
             method="GET",

@@ -124,6 +124,11 @@ async def test_an_offer_is_taken_once(shop: Shop) -> None:
     assert (status, problem["code"]) == (409, "offer_taken")
 
 
+async def test_a_reduction_that_cannot_be_proven_is_not_sold(shop: Shop) -> None:
+    status, problem = await shop.offer(riders=["adult", "senior"])
+    assert (status, problem["code"]) == (422, "eligibility_unproven")
+
+
 async def test_an_expired_offer_is_refused(shop: Shop) -> None:
     _, offer = await shop.offer()
     shop.clock.set(NOW + timedelta(minutes=10))
