@@ -223,7 +223,7 @@ def _check_eligible(riders: Sequence[RiderCategory]) -> None:
     if unproven:
         raise Problem(
             "eligibility_unproven",
-            detail=f"{', '.join(unproven)}: ask for adult, child or infant, or buy at the operator's counter.",
+            detail=f"{', '.join(unproven)}: ask for adult, child or infant, or buy at the counter.",
         )
 
 
