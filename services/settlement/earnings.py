@@ -3,6 +3,9 @@
 Each event is decided in a transaction of its own and kept, then posted with ids made from what was decided.
 Killed anywhere, the event comes again, finds the decision, and posts the same ids. A refusal by the ledger
 is raised, so that the event is delivered again and alarmed, never lost.
+
+A fare may be rated in one service while it is given back in another. What was given back wins, as in sales:
+whichever of the two events comes second undoes, or leaves out, the earning.
 """
 
 from datetime import datetime
@@ -32,9 +35,14 @@ class Earnings:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    async def on_ride_rated(self, _tx: Any, event: RideRated, _envelope: Envelope) -> None:
-        """Move each share from unearned fares to its operator, less the commission."""
+    async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
+        """Move each share from unearned fares to its operator, less the commission.
+
+        A fare that was given back before has earned what its refund left, and no more.
+        """
         assert sum(event.shares.values()) == event.amount_minor, "the shares of a fare sum to the fare"
+        if await _was_given_back(tx, event):
+            return
         await self._earn(event.order_id, event.component_index, event.shares, event.ridden_at)
 
     async def _earn(
@@ -51,8 +59,11 @@ class Earnings:
 
         What an operator's rule keeps of a fare that was not ridden is earned like a ride.
         """
-        if not event.was_earned:
-            await _note(tx, event, envelope.occurred_at)
+        await _take_turn(tx, event)
+        if not event.was_earned and not await _was_rated_meanwhile(tx, event):
+            # Committed before the fee is posted: after a crash between the two, a ride still finds it.
+            async with self._context.database.transaction() as noting:
+                await _note(noting, event, envelope.occurred_at)
             await self._earn(event.order_id, event.component_index, event.fee_shares, envelope.occurred_at)
             return
         reversals = await self._decide_reversals(event, envelope.occurred_at)
@@ -110,6 +121,23 @@ class Earnings:
                 await store.insert_reversal(tx, reversal)
                 reversals.append(reversal)
             return reversals
+
+
+async def _take_turn(tx: Any, event: RideRated | FareRefunded) -> None:
+    """Let the events of one fare be handled one after the other, until the transaction ends."""
+    await tx.execute(store.queries["lock_fare"], f"{event.order_id}/{event.component_index}")
+
+
+async def _was_given_back(tx: Any, event: RideRated) -> bool:
+    await _take_turn(tx, event)
+    found = await tx.fetchval(store.queries["has_note"], event.order_id, event.component_index)
+    return bool(found)
+
+
+async def _was_rated_meanwhile(tx: Any, event: FareRefunded) -> bool:
+    """Sales did not know of the ride yet, but more than the fee is earned already."""
+    earnings = await store.list_earnings(tx, event.order_id, event.component_index)
+    return any(each.share_minor > event.fee_shares.get(each.operator_id, 0) for each in earnings)
 
 
 async def _note(tx: Any, event: FareRefunded, refunded_at: datetime) -> None:

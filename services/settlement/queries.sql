@@ -40,6 +40,14 @@ insert into reversals (refund_id, order_id, component_index, operator_id, share_
 values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 
+-- name: lock_fare
+-- The ride and the refund of one fare are handled one after the other. Locks: until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('settlement.fare/' || $1, 0))
+
+-- name: has_note
+-- Index: notes_of_fare.
+select exists (select from notes where order_id = $1 and component_index = $2)
+
 -- name: insert_note
 insert into notes (refund_id, component_index, operator_id, order_id, amount_minor, reason, refunded_at)
 values ($1, $2, $3, $4, $5, $6, $7)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ async def test_a_ride_whose_answer_was_lost_is_earned_once_even_if_the_agreement
     ports = city.settlement.context.ports
     alive, ports._local[LedgerPort] = ports._local[LedgerPort], Dead()
     with pytest.raises(ConnectionError):
-        await earnings(None, ride, None)
+        async with city.settlement.context.database.transaction() as tx:
+            await earnings(tx, ride, None)
     ports._local[LedgerPort] = alive
     city.clock.set(START + timedelta(hours=1))
     await city.agree("Toei", NAMES["Toei"], 2000)
@@ -95,6 +97,26 @@ async def test_an_earned_fare_goes_back_with_its_commission(city: City) -> None:
     with pytest.raises(RefundExceedsShare):
         await city.deliver(city.refund(ride, {"Yurikamome": 34}))
     await city.check()
+
+
+@pytest.mark.parametrize("first", ["ride", "refund"])
+async def test_a_fare_rated_while_it_was_being_refunded_is_not_paid_twice(city: City, first: str) -> None:
+    ride = city.ride({"Toei": 1000})
+    refund = replace(city.refund(ride, {"Toei": 700}, was_earned=False), fee_shares={"Toei": 300})
+    for event in [ride, refund] if first == "ride" else [refund, ride]:
+        await city.deliver(event)
+        await city.deliver(event)
+    # The traveller gets 700 of the 1000, so Toei keeps the fee of 300 less 5 %.
+    assert await city.credit(operator_payable("Toei")) == 285
+    assert await city.credit(UNEARNED_FARES) == 1_000_000 - 300
+    await city.check()
+
+
+async def test_a_fare_given_back_whole_earns_nothing_more(city: City) -> None:
+    ride = city.ride({"Toei": 328, "Yurikamome": 133})
+    await city.deliver(city.refund(ride, {"Toei": 328, "Yurikamome": 133}, was_earned=False))
+    await city.deliver(ride)
+    assert await city.credit(UNEARNED_FARES) == 1_000_000
 
 
 async def test_the_whole_run(city: City) -> None:
