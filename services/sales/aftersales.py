@@ -28,7 +28,8 @@ from payments.money import Money
 from payments.ports import PaymentsPort, RefundState
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
-from services.sales.store import LINES, SalesStore
+from services.platform.errors import PortUnavailable
+from services.sales.store import LINES, REFUNDS_PAGE, SalesStore
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class Aftersales:
     def __init__(self, context: ServiceContext, store: SalesStore) -> None:
         self._context = context
         self._store = store
+        self._sent_up_to: tuple[datetime, UUID] | None = None
 
     async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
         """Note that a component was ridden, so that it is not given back later."""
@@ -188,23 +190,35 @@ class Aftersales:
         return changed
 
     async def send_refunds(self) -> int:
-        """Send what has to go back; a provider that does not answer is asked again next time."""
+        """Send the next page of what has to go back; what does not end now is asked for again later."""
+        rows = await self._store.list_pending_refunds(self._sent_up_to)
+        last = rows[-1] if len(rows) == REFUNDS_PAGE else None
+        self._sent_up_to = last and (last["requested_at"], last["refund_id"])
         sent = 0
-        for row in await self._store.list_pending_refunds():
-            state = "paid"
-            if row["amount_minor"] > 0:
-                refund = await self._context.ports.get(PaymentsPort).refund(
-                    refund_id=row["refund_id"],
-                    payment_id=row["payment_id"],
-                    amount=Money(row["amount_minor"]),
-                    reason=row["reason"],
-                )
-                if refund.state is RefundState.PENDING:
-                    continue
-                state = "paid" if refund.state is RefundState.SUCCEEDED else "failed"
-            await self._close(row, state)
-            sent += 1
+        for row in rows:
+            # One refund that cannot go must not keep the others from it; its row brings it back.
+            try:
+                sent += await self._send(row)
+            except PortUnavailable:
+                raise
+            except Exception:
+                log.exception("refund_waits", refund_id=str(row["refund_id"]))
         return sent
+
+    async def _send(self, row: Any) -> bool:
+        state = "paid"
+        if row["amount_minor"] > 0:
+            refund = await self._context.ports.get(PaymentsPort).refund(
+                refund_id=row["refund_id"],
+                payment_id=row["payment_id"],
+                amount=Money(row["amount_minor"]),
+                reason=row["reason"],
+            )
+            if refund.state is RefundState.PENDING:
+                return False
+            state = "paid" if refund.state is RefundState.SUCCEEDED else "failed"
+        await self._close(row, state)
+        return True
 
     async def _close(self, row: Any, state: str) -> None:
         await self._release_places(row["order_id"])

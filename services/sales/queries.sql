@@ -81,8 +81,10 @@ insert into refund (refund_id, order_id, payment_id, case_id, amount_minor, reas
 values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8) on conflict do nothing
 
 -- name: list_pending_refunds
-select refund_id, order_id, payment_id, amount_minor, reason, lines from refund
-where state = 'pending' order by requested_at limit 50
+-- A page behind ($1, $2), so that refunds that wait for days hide no others. Index: refund_pending.
+select refund_id, order_id, payment_id, amount_minor, reason, lines, requested_at from refund
+where state = 'pending' and ($1::timestamptz is null or (requested_at, refund_id) > ($1, $2::uuid))
+order by requested_at, refund_id limit $3
 
 -- name: close_refund
 -- No row when it was closed already. Locks: the row.

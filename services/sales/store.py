@@ -21,6 +21,9 @@ OFFERS: TypeAdapter[Offer] = TypeAdapter(Offer)
 ORDERS: TypeAdapter[Order] = TypeAdapter(Order)
 LINES: TypeAdapter[list[RefundLine]] = TypeAdapter(list[RefundLine])
 
+REFUNDS_PAGE = 50
+"""How many refunds one round of the worker asks about."""
+
 
 class SalesStore:
     """All SQL of this service. Methods with `tx` take part in the caller's transaction."""
@@ -198,9 +201,12 @@ class SalesStore:
             now,
         )
 
-    async def list_pending_refunds(self) -> list[Any]:
-        """Refunds that are not with the provider yet."""
-        return await self._database.fetch(queries["list_pending_refunds"])
+    async def list_pending_refunds(self, after: tuple[datetime, UUID] | None) -> list[Any]:
+        """A page of the refunds that are not with the traveller yet, behind `after` (requested_at, id)."""
+        requested_at, refund_id = after or (None, None)
+        return await self._database.fetch(
+            queries["list_pending_refunds"], requested_at, refund_id, REFUNDS_PAGE
+        )
 
     async def close_refund(self, tx: Any, refund_id: UUID, state: str, now: datetime) -> bool:
         """A refund was paid or has failed; False when that was known."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from maas.events import AccountClosed, SailingCancelled
 from maas.ports import BerthPort, PlannerPort
-from payments.ports import PaymentsPort, PaymentState
+from payments.money import Money
+from payments.ports import PaymentsPort, PaymentState, Refund, RefundState
 from services.platform.auth import Role
 from services.platform.clock import FixedClock
 from services.sales.service import build
@@ -316,3 +317,51 @@ async def test_the_traveller_cancels_and_pays_each_operators_fee(shop: Shop) -> 
     assert (status, view["refunded"]["amount_minor"]) == (200, PRICE - 66 - 2_466 - 111)
     status, problem = await shop.house.call("POST", path)
     assert (status, problem["code"]) == (409, "order_not_cancellable")
+
+
+async def test_a_refund_that_cannot_be_sent_keeps_no_other_from_going(shop: Shop) -> None:
+    stuck, other = await shop.order(), await shop.order()
+    await shop.pay(stuck)
+    await shop.pay(other)
+    del shop.payments.payments[UUID(stuck["payment_id"])]  # asking for this refund fails, each time
+    await shop.house.call("POST", f"/api/orders/{stuck['order_id']}/cancellations")
+    shop.clock.set(shop.clock.now() + timedelta(seconds=1))
+    await shop.house.call("POST", f"/api/orders/{other['order_id']}/cancellations")
+    for _ in range(60):
+        _, view = await shop.get(other)
+        if view["refunds"][0]["state"] == "paid":
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("one bad refund held up the others")
+
+
+async def test_refunds_that_wait_at_the_provider_keep_no_other_from_going(shop: Shop) -> None:
+    order = await shop.order()
+    await shop.pay(order)
+    database = shop.house.services["sales"].context.database
+    payment_id = UUID(order["payment_id"])
+    waiting = [uuid4() for _ in range(60)]
+    for refund_id in waiting:
+        shop.payments.refunds[refund_id] = Refund(
+            refund_id=refund_id,
+            payment_id=payment_id,
+            amount=Money(1),
+            reason="test",
+            state=RefundState.PENDING,
+        )
+    await database.execute(
+        "insert into refund"
+        " (refund_id, order_id, payment_id, amount_minor, reason, lines, state, requested_at)"
+        " select id, $2, $3, 1, 'test', '[]', 'pending', $4 from unnest($1::uuid[]) as id",
+        waiting,
+        UUID(order["order_id"]),
+        payment_id,
+        NOW - timedelta(days=1),
+    )
+    await shop.house.call("POST", f"/api/orders/{order['order_id']}/cancellations")
+    for _ in range(60):
+        _, view = await shop.get(order)
+        if any(each["state"] == "paid" for each in view["refunds"]):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("sixty refunds that wait held up the next")
