@@ -237,6 +237,8 @@ async def _answer_or_problem(route: Route, call: Call, request_id: str) -> Reply
         problem = problem_of(error)
         if problem is None or problem.status >= 500:  # noqa: PLR2004 - faults of ours are not answers
             raise
+        if problem.code == "idempotency_in_progress":
+            raise  # the handler waits for another try of this command: the answer is still to come
         body = problem_json(problem, request_id=request_id)
         return Reply(
             body=body, status=problem.status, media_type="application/problem+json", headers=problem.headers

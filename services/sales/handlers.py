@@ -133,18 +133,31 @@ class SalesHandlers:
                 "sold_out",
                 detail="A place or the payment was lost meanwhile. Nothing is charged; search again.",
             )
+        if status is BookingStatus.NOT_PAYABLE and changed.state is OrderState.PENDING:
+            # No answer to keep: whoever takes it for a refusal buys the same trip twice.
+            raise Problem(
+                "idempotency_in_progress",
+                detail="The order is being paid. Send the request again in a second.",
+            )
         if status is BookingStatus.NOT_PAYABLE:
-            raise Problem("order_not_payable", detail=f"The order is {changed.state}, or is being paid now.")
+            raise Problem(
+                "order_not_payable", detail=f"The order is {changed.state}; for a new one ask for an offer."
+            )
         view = PaymentView(state=payment.state, next_action_url=payment.next_action_url) if payment else None
         return OrderView.of(changed, payment=view)
 
     async def cancel_order(self, call: Call) -> OrderView:
         """Give back all that is not ridden yet, by each operator's rule."""
         order = await self._own_order(call.path["order_id"], call.caller)
-        result = await self.aftersales.cancel(order, uuid5(order.order_id, f"cancel:{call.command_id}"))
-        if result is None:
-            raise Problem("order_not_cancellable", detail="The order is not confirmed, or all of it is used.")
-        return OrderView.of(result[0], refunds=await self._refunds(order.order_id))
+        refund_id = uuid5(order.order_id, f"cancel:{call.command_id}")
+        result = await self.aftersales.cancel(order, refund_id)
+        refunds = await self._refunds(order.order_id)
+        if result is not None:
+            return OrderView.of(result[0], refunds=refunds)
+        if any(each.refund_id == refund_id for each in refunds):
+            # A first try of this command did it, and its answer was lost.
+            return OrderView.of(await self._own_order(order.order_id, call.caller), refunds=refunds)
+        raise Problem("order_not_cancellable", detail="The order is not confirmed, or all of it is used.")
 
     async def list_orders(self, call: Call) -> OrderList:
         """The traveller's orders."""

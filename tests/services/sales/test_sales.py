@@ -365,3 +365,31 @@ async def test_refunds_that_wait_at_the_provider_keep_no_other_from_going(shop: 
             return
         await asyncio.sleep(0.05)
     raise AssertionError("sixty refunds that wait held up the next")
+
+
+async def test_who_repeats_a_payment_that_is_still_under_way_is_told_to_wait(shop: Shop) -> None:
+    order = await shop.order()
+    database = shop.house.services["sales"].context.database
+    await database.execute(  # another process has begun to pay, and still drives
+        "update customer_order set payment_method = 'pm_card_visa',"
+        " lease_until = clock_timestamp() + interval '1 hour'"
+    )
+    status, problem = await shop.pay(order, key="pay")
+    assert (status, problem["code"]) == (409, "idempotency_in_progress")
+    await database.execute("update customer_order set lease_until = '-infinity'")
+    await shop.until_state(order, "confirmed")
+    status, paid = await shop.pay(order, key="pay")
+    assert (status, paid["state"]) == (200, "confirmed")
+
+
+async def test_a_cancellation_whose_answer_was_lost_is_answered_alike_again(shop: Shop) -> None:
+    order = await shop.order()
+    await shop.pay(order)
+    path = f"/api/orders/{order['order_id']}/cancellations"
+    _, first = await shop.house.call("POST", path, key="cancel")
+    # The process died after the refund's commit and before the answer was kept.
+    database = shop.house.services["sales"].context.database
+    await database.execute("delete from idempotency where key = 'cancel'")
+    status, again = await shop.house.call("POST", path, key="cancel")
+    assert (status, again["refunded"]) == (200, first["refunded"])
+    assert len(again["refunds"]) == 1
