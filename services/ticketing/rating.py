@@ -5,7 +5,8 @@ Problem   The taps of a ticket grow for hours; each new one may begin, complete 
 Idea      A ticket that has news carries `rate_at`. The worker claims one (SKIP LOCKED), makes its rides anew
           from all its taps, notes each earned fare under its primary key (order, component), appends
           RideRated for those that were new, and sets `rate_at` to when the next half-known ride is due: all
-          in one transaction.
+          in one transaction. A ticket whose rating fails is left out until the round is over, so that it
+          keeps no other from being rated.
 """
 
 import asyncio
@@ -13,11 +14,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from maas.events import RideRated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.ticket import decode_payload
 from services.platform.context import ServiceContext
 from services.ticketing.store import TicketingStore, ride_id_of
+
+log = structlog.get_logger()
 
 IDLE_S = 1.0
 
@@ -30,6 +35,7 @@ class Rating:
         self._store = store
         self._zone = zone
         self._news = asyncio.Event()
+        self._failed: set[str] = set()
 
     def wake(self) -> None:
         """Look for tickets with news soon."""
@@ -39,6 +45,7 @@ class Rating:
         """For ever: rate all that is due, then wait for news."""
         while True:
             self._news.clear()
+            self._failed.clear()
             while await self.rate_one():
                 pass
             try:
@@ -48,13 +55,20 @@ class Rating:
                 continue
 
     async def rate_one(self) -> bool:
-        """Rate one ticket that is due; False when none is."""
+        """Rate one ticket that is due, or leave it out of this round; False when none is due."""
         now = self._context.clock.now()
-        async with self._context.database.transaction() as tx:
-            ticket = await self._store.claim_ticket_to_rate(tx, now)
+        ticket = None
+        try:
+            async with self._context.database.transaction() as tx:
+                ticket = await self._store.claim_ticket_to_rate(tx, now, besides=self._failed)
+                if ticket is None:
+                    return False
+                await self._rate(tx, ticket, now)
+        except Exception:
             if ticket is None:
-                return False
-            await self._rate(tx, ticket, now)
+                raise  # the queue itself cannot be read
+            self._failed.add(ticket["ticket_ref"])
+            log.exception("ticket_not_rated", ticket_id=str(ticket["ticket_id"]))
         return True
 
     async def _rate(self, tx: Any, ticket: Any, now: datetime) -> None:

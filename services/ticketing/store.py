@@ -152,9 +152,9 @@ class TicketingStore:
         """Let the rating look at these tickets."""
         await tx.execute(queries["ask_for_rating"], sorted(set(ticket_refs)))
 
-    async def claim_ticket_to_rate(self, tx: Any, now: datetime) -> Any:
-        """One ticket whose taps are to be looked at, locked; None when there is none."""
-        return await tx.fetchrow(queries["claim_ticket_to_rate"], now)
+    async def claim_ticket_to_rate(self, tx: Any, now: datetime, *, besides: Iterable[str]) -> Any:
+        """One ticket whose taps are to be looked at, locked, none of `besides`; None when there is none."""
+        return await tx.fetchrow(queries["claim_ticket_to_rate"], now, list(besides))
 
     async def set_rate_at(self, tx: Any, ticket_ref: str, rate_at: datetime | None) -> None:
         """When to look at a ticket again; None: when a new tap comes."""

@@ -8,7 +8,7 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -503,3 +503,36 @@ async def test_a_full_batch_is_answered_in_the_order_sent(counter: Counter) -> N
         assert accepted == [1]
     new = [each for _, answer in answers for each in answer["answers"] if each["storage"] == "new"]
     assert len(new) == 99
+
+
+async def test_a_ticket_that_cannot_be_rated_keeps_no_other_from_it(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payloads = {}
+    for _ in range(2):
+        event = await counter.confirm()
+        payloads[event.order_id] = (await counter.tickets(event))[0]["payload"]
+    # The broken one comes first in the queue.
+    bad, good = await counter.context.database.fetch("select order_id from ticket order by ticket_ref")
+    rate = Rating._rate
+
+    async def broken(self: Rating, tx: Any, ticket: Any, now: datetime) -> None:
+        if ticket["order_id"] == bad["order_id"]:
+            raise RuntimeError("a row that nobody foresaw")
+        await rate(self, tx, ticket, now)
+
+    async def is_rated(order_id: UUID) -> bool:
+        for _ in range(80):
+            if await counter.context.database.fetchval(
+                "select 1 from rated_fare where order_id = $1", order_id
+            ):
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rating, "_rate", broken)
+        await counter.tap(payloads[bad["order_id"]], EVENING[4], device="one")
+        await counter.tap(payloads[good["order_id"]], EVENING[4], device="two")
+        assert await is_rated(good["order_id"])
+    assert await is_rated(bad["order_id"]), "it is tried again"
