@@ -232,15 +232,15 @@ class Aftersales:
     async def _release_places(self, order_id: UUID) -> None:
         order = await self._store.find_order(order_id)
         assert order is not None, "an order is never deleted"
-        given_back = {
-            index
-            for each in order.components
-            if each.state is ComponentState.REFUNDED
-            for index in each.leg_indices
-        }
+        given_back = _legs_of(order, ComponentState.REFUNDED)
+        # A hold is for all riders: when one of them is on board it stays, and with it the manifest.
         for held in order.held_legs:
-            if held.leg_index in given_back:
+            if held.leg_index in given_back - _legs_of(order, ComponentState.RIDDEN):
                 await self._context.ports.get(BerthPort).release(hold_id=held.hold_id)
+
+
+def _legs_of(order: Order, state: ComponentState) -> set[int]:
+    return {index for each in order.components if each.state is state for index in each.leg_indices}
 
 
 def _refunded(row: Any) -> list[FareRefunded]:

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from maas.events import AccountClosed, SailingCancelled
-from maas.ports import BerthPort, PlannerPort
+from maas.events import AccountClosed, RideRated, SailingCancelled
+from maas.ports import BerthPort, HoldState, PlannerPort
 from payments.money import Money
 from payments.ports import PaymentsPort, PaymentState, Refund, RefundState
 from services.platform.auth import Role
@@ -393,3 +393,41 @@ async def test_a_cancellation_whose_answer_was_lost_is_answered_alike_again(shop
     status, again = await shop.house.call("POST", path, key="cancel")
     assert (status, again["refunded"]) == (200, first["refunded"])
     assert len(again["refunds"]) == 1
+
+
+async def test_who_sails_stays_in_the_manifest_when_the_others_fares_are_given_back(shop: Shop) -> None:
+    _, offer = await shop.offer(riders=["adult", "adult"])
+    body = {"offer_id": offer["offer_id"], "passengers": ["山田 花子", "山田 太郎"]}
+    _, order = await shop.house.call("POST", "/api/orders", body=body)
+    await shop.pay(order)
+    context = shop.house.services["sales"].context
+    ride = RideRated(
+        ride_id=uuid4(),
+        order_id=UUID(order["order_id"]),
+        component_index=1,  # the first passenger is on board
+        leg_indices=(1,),
+        shares={"Tokai": 8_220},
+        amount_minor=8_220,
+        mode="ferry",
+        operator_id="Tokai",
+        origin_lat=35.6,
+        origin_lon=139.7,
+        destination_lat=34.7,
+        destination_lon=139.4,
+        ridden_at=NOW,
+    )
+    async with context.database.transaction() as tx:
+        await context.outbox.append(tx, ride)
+    for _ in range(100):
+        document = await context.database.fetchval("select document from customer_order")
+        if document["components"][1]["state"] == "ridden":
+            break
+        await asyncio.sleep(0.05)
+    await shop.house.call("POST", f"/api/orders/{order['order_id']}/cancellations")
+    for _ in range(100):
+        _, view = await shop.get(order)
+        if view["refunds"] and view["refunds"][0]["state"] == "paid":
+            break
+        await asyncio.sleep(0.05)
+    assert view["refunds"][0]["state"] == "paid"
+    assert [hold.state for hold in shop.berths.holds.values()] == [HoldState.CONFIRMED]
