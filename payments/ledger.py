@@ -150,9 +150,10 @@ class Ledger:
         """Free the holds whose time is over. Returns their ids."""
         freed = []
         while self._expiries and self._expiries[0][0] <= now:
-            _, hold_id = heapq.heappop(self._expiries)
+            expires_at, hold_id = heapq.heappop(self._expiries)
             hold = self.holds.get(hold_id)
-            if hold is not None and hold.state is HoldState.OPEN:
+            # A hold that was taken back leaves its expiry here; its id may hold again, until another time.
+            if hold is not None and hold.state is HoldState.OPEN and hold.expires_at == expires_at:
                 self._resolve(hold, HoldState.EXPIRED)
                 freed.append(hold_id)
         return freed

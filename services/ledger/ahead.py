@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from payments.accounts import AccountId, Bound
-from payments.ledger import RESOLVING_KINDS, AccountTotals, Ledger
-from payments.transfers import Transfer
+from payments.ledger import LASTING_REFUSALS, RESOLVING_KINDS, AccountTotals, Ledger
+from payments.transfers import Transfer, TransferStatus
 from services.ledger.decisions import Decision
+
+_COMPARED = LASTING_REFUSALS | {TransferStatus.CREATED}
+"""The answers that use their id up: writing them finds out whether it was used before."""
 
 ACCOUNTS_MAX = 300_000
 """Above it everything is forgotten: about 100 MB of memory."""
@@ -59,6 +62,10 @@ class AccountsAhead:
             return None
         decision = Decision(Ledger(accounts=touched), set(), now)
         decision.decide(batches)
+        if not all(status in _COMPARED for answers in decision.statuses for status in answers):
+            # An answer that writes nothing is compared with nothing: an id in it may be known since long ago.
+            self.forget()
+            return None
         return decision
 
 

@@ -141,6 +141,20 @@ SCRIPTS = {
         transfer a rider -> operator 400 linked = linked_event_failed
         transfer b rider -> operator 601 = exceeds_credits
     """,
+    "an id that was refused before breaks a chain at its place": """
+        transfer x rider -> rider 5 = accounts_must_be_different
+
+        transfer x bank -> operator 5 linked = id_already_failed
+        transfer y bank -> operator 5 currency USD = linked_event_failed
+
+        transfer y bank -> operator 5 = created
+    """,
+    "an id that is in the books is told so in front of a break": """
+        transfer x bank -> operator 5 = created
+
+        transfer x bank -> operator 5 linked = exists
+        transfer y bank -> bank 5 = accounts_must_be_different
+    """,
     "a chain must be closed by its batch": """
         transfer a rider -> operator 1 linked = linked_event_failed
         transfer b rider -> operator 1 linked = linked_chain_open
@@ -240,6 +254,26 @@ def test_an_account_is_opened_once() -> None:
         ledger.open_account(Account(account_id="rider", bound=Bound.DEBITS_MUST_NOT_EXCEED_CREDITS))
     with pytest.raises(AccountNotFound):
         ledger.get_balance("nobody", now=START)
+
+
+def test_a_hold_taken_back_does_not_expire_the_one_made_later_under_its_id() -> None:
+    ledger = Ledger()
+    for account in ACCOUNTS:
+        ledger.open_account(account)
+    first, second = (
+        parse(text)[0]
+        for text in (
+            """transfer h1 bank -> operator 5 pending linked timeout 5 = linked_event_failed
+            transfer t1 bank -> bank 5 = accounts_must_be_different""",
+            "transfer h1 bank -> operator 5 pending = created",
+        )
+    )
+    assert isinstance(first, BatchStep)
+    assert isinstance(second, BatchStep)
+    assert ledger.post(first.transfers, now=START) == list(first.expected)
+    assert ledger.post(second.transfers, now=START) == list(second.expected)
+    later = START + timedelta(seconds=60)
+    assert ledger.get_balance("bank", now=later).debits_pending == 5, "the second hold has no end"
 
 
 def test_entries_are_the_movements_in_order_below_the_date() -> None:
