@@ -50,7 +50,7 @@ def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...
             else "journey_broken_by_cancellation",
         )
         for component in order.components
-        if component.state is ComponentState.UNRIDDEN and component.amount.amount_minor > 0
+        if component.state is ComponentState.UNRIDDEN
     )
 
 

@@ -43,6 +43,12 @@ class OrderNotFound(MaasError):
     code = "order_not_found"
 
 
+class OrderStillPending(MaasError):
+    """An order is still being booked, so what was asked has to wait. It is tried again by itself."""
+
+    code = "order_still_pending"
+
+
 class TicketNotFound(MaasError):
     """No ticket has this id, or it is not issued yet. Confirm the order, then ask again."""
 

@@ -160,7 +160,13 @@ class RedisBus:
         for entry_id, fields in flat:
             if not fields:
                 continue  # trimmed away while it was pending; the outbox still has it
-            envelope = decode(fields[b"envelope"])
+            try:
+                envelope = decode(fields[b"envelope"])
+            except (KeyError, ValueError, TypeError):
+                # No entry of ours: the outbox publishes again whatever was meant. It must not stop the group.
+                log.exception("bus_entry_unreadable", group=group, stream=str(stream), entry=str(entry_id))
+                await self._redis.xack(stream, group, entry_id)
+                continue
             if await deliver_or_log(deliver, group, envelope):
                 pipe = self._redis.pipeline(transaction=False)
                 pipe.xack(stream, group, entry_id)

@@ -18,6 +18,7 @@ from maas.disruptions import (
     refund_line,
     refund_lines_for_cancelled_legs,
 )
+from maas.errors import OrderStillPending
 from maas.events import AccountClosed, FareRefunded, LegCancelled, RideRated, SailingCancelled
 from maas.journeys import Mode
 from maas.notifications import compose_message
@@ -72,10 +73,15 @@ class Aftersales:
         return order
 
     async def on_account_closed(self, tx: Any, event: AccountClosed, _envelope: Envelope) -> None:
-        """Forget the passengers' names on the orders of an account that is gone; the money stays."""
+        """Forget the passengers' names on the orders of an account that is gone; the money stays.
+
+        A ship's manifest needs the names of an order that is being booked: the event comes again later.
+        """
         for order_id in await self._store.list_order_ids_of(tx, str(event.account_id)):
             order = await self._store.lock_order(tx, order_id)
             assert order is not None, "an order is never deleted"
+            if order.state is OrderState.PENDING:
+                raise OrderStillPending(f"Order {order_id} is not paid or expired yet.")
             await self._store.update_order(tx, replace(order, passengers=()))
 
     async def _open_case(self, tx: Any, order: Order, event: SailingCancelled) -> Order:

@@ -82,7 +82,9 @@ class Booking:
             if payment.state is not PaymentState.CAPTURED:
                 # The provider's hold ran out, or was let go there, before we took it.
                 return BookingStatus.ROLLED_BACK, await self.undo(order, reason="payment_lost"), payment
-        return BookingStatus.CONFIRMED, await self._finish(order.order_id), payment
+        finished = await self._finish(order.order_id)
+        done = finished.state is OrderState.CONFIRMED
+        return (BookingStatus.CONFIRMED if done else BookingStatus.ROLLED_BACK), finished, payment
 
     async def _authorise(self, order: Order, method: str) -> Payment:
         await self._open_payment(order)

@@ -122,7 +122,8 @@ class SalesHandlers:
     async def pay_order(self, call: Call) -> OrderView:
         """Pay and book. When the payer must act first, the answer says where; then pay again."""
         order = await self._own_order(call.path["order_id"], call.caller)
-        if order.state is OrderState.PENDING and self.context.clock.now() >= order.expires_at:
+        has_expired = order.state is OrderState.PENDING and self.context.clock.now() >= order.expires_at
+        if has_expired and not await self.store.is_being_booked(order.order_id):
             raise Problem("order_not_payable", detail="The order has expired; ask for a new offer.")
         status, changed, payment = await self.booking.drive(order.order_id, call.body.payment_method)
         if status is BookingStatus.DECLINED:

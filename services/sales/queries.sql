@@ -50,17 +50,20 @@ update customer_order set lease_until = '-infinity',
     payment_method = case when $2 then null else payment_method end
 where order_id = $1
 
+-- name: is_being_booked
+select payment_method is not null and state = 'pending' from customer_order where order_id = $1
+
 -- name: list_unfinished
 -- Bookings that were begun and whose driver is gone. Index: customer_order_pending.
 select order_id from customer_order
 where state = 'pending' and payment_method is not null and lease_until < clock_timestamp()
-order by expires_at limit 50
+order by expires_at limit 1000
 
 -- name: list_expired
 -- Orders that nobody pays any more. Index: customer_order_pending.
 select order_id from customer_order
 where state = 'pending' and payment_method is null and expires_at < $1 and lease_until < clock_timestamp()
-order by expires_at limit 50
+order by expires_at limit 1000
 
 -- name: list_orders_on_trip
 -- Index: order_leg_by_trip.

@@ -106,6 +106,10 @@ class SalesStore:
         """Let others drive. With `forget_method` the booking is not taken up again by itself."""
         await self._database.execute(queries["drop_lease"], order_id, forget_method)
 
+    async def is_being_booked(self, order_id: UUID) -> bool:
+        """A booking was begun, and has not ended: somebody drives it, or the worker will."""
+        return bool(await self._database.fetchval(queries["is_being_booked"], order_id))
+
     async def list_unfinished(self) -> list[UUID]:
         """Orders whose booking was begun and left."""
         return [row["order_id"] for row in await self._database.fetch(queries["list_unfinished"])]

@@ -220,6 +220,18 @@ async def test_a_living_consumer_takes_over_what_a_dead_one_left(
     assert listener.heard[:3] == envelopes
 
 
+async def test_an_entry_that_is_not_ours_stops_nobody(redis_url: str) -> None:
+    bus, listener, envelope = RedisBus(redis_url), Listener(), envelope_of(search(1))
+    async with Redis.from_url(redis_url) as redis:
+        await redis.xadd("maas:events:JourneysPlanned", {"envelope": b"{not json"})
+        await redis.xadd("maas:events:JourneysPlanned", {"something": b"else"})
+    bus.subscribe(group=GROUP, event_types=["JourneysPlanned"], deliver=listener.deliver)
+    async with started(bus):
+        await bus.publish([envelope])
+        await listener.wait_for(1)
+    assert listener.heard == [envelope]
+
+
 @pytest.fixture
 def own_redis(server_folder: Path, tmp_path: Path) -> Iterator[EmbeddedRedis]:
     """A server that the test may empty and kill: nobody else's events are on it. It keeps its port."""

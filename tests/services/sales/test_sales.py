@@ -232,6 +232,35 @@ async def test_a_free_order_needs_no_payment(shop: Shop) -> None:
     assert not shop.payments.payments
 
 
+async def test_a_free_fare_on_a_cancelled_ship_is_revoked_and_told(shop: Shop) -> None:
+    _, offer = await shop.offer(riders=["infant"])
+    body = {"offer_id": offer["offer_id"], "passengers": ["山田 一"]}
+    _, order = await shop.house.call("POST", "/api/orders", body=body)
+    await shop.pay(order)
+    await shop.cancel_ship()
+    for _ in range(200):
+        _, view = await shop.get(order)
+        if view["refunds"] and view["refunds"][0]["state"] == "paid":
+            break
+        await asyncio.sleep(0.05)
+    assert {each["state"] for each in view["components"]} == {"refunded"}
+    assert "LegCancelled" in await shop.events()
+    assert shop.berths.free == 100
+
+
+async def test_a_booking_under_way_is_not_called_expired(shop: Shop) -> None:
+    order = await shop.order()
+    shop.payments.down = True
+    assert (await shop.pay(order))[0] == 503
+    shop.clock.set(NOW + timedelta(minutes=11))
+    status, problem = await shop.pay(order)
+    assert problem["code"] in {"idempotency_in_progress", "provider_unavailable"}, status
+    shop.payments.down = False
+    database = shop.house.services["sales"].context.database
+    await database.execute("update customer_order set lease_until = '-infinity'")
+    await shop.until_state(order, "confirmed")
+
+
 async def test_a_ship_cancelled_while_it_is_paid_for_is_refunded_too(shop: Shop) -> None:
     order = await shop.order()
     await shop.cancel_ship()
@@ -250,7 +279,9 @@ async def test_the_names_of_an_account_that_is_gone_are_forgotten(shop: Shop) ->
         "POST", "/api/offers", subject=str(person), body={"journey_id": "test-journey", "riders": ["adult"]}
     )
     body = {"offer_id": offer["offer_id"], "passengers": ["山田 花子"]}
-    await shop.house.call("POST", "/api/orders", subject=str(person), body=body)
+    _, order = await shop.house.call("POST", "/api/orders", subject=str(person), body=body)
+    pay = f"/api/orders/{order['order_id']}/payments"
+    await shop.house.call("POST", pay, subject=str(person), body={"payment_method": "pm_card_visa"})
     context = shop.house.services["sales"].context
     async with context.database.transaction() as tx:
         await context.outbox.append(tx, AccountClosed(account_id=person))
