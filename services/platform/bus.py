@@ -9,13 +9,14 @@ Not here  Redis Streams (redis_bus.py), the relay (outbox.py).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
+
+from services.platform.tasks import end_tasks
 
 log = structlog.get_logger()
 
@@ -90,11 +91,7 @@ class InProcessBus:
 
     async def stop(self) -> None:
         """See Bus."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(self._tasks)
         self._tasks = []
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:

@@ -6,10 +6,12 @@ Idea      Take it for a few seconds and renew it for as long as the block runs.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+
+from services.platform.tasks import end_tasks
 
 log = structlog.get_logger()
 
@@ -25,9 +27,7 @@ async def kept_alive(renew: Callable[[], Awaitable[Any]]) -> AsyncIterator[None]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end_tasks([task])
 
 
 async def _renew_for_ever(renew: Callable[[], Awaitable[Any]]) -> None:

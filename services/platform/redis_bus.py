@@ -11,7 +11,6 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from services.platform.bus import Acknowledgement, Deliver, Envelope, deliver_or_log
+from services.platform.tasks import end_tasks
 
 log = structlog.get_logger()
 
@@ -88,11 +88,7 @@ class RedisBus:
 
     async def stop(self) -> None:
         """See Bus."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(self._tasks)
         self._tasks = []
         await self._redis.aclose()
 

@@ -6,7 +6,6 @@ Order     migrate -> open databases -> on_start -> bus -> relays -> workers; sto
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -15,6 +14,7 @@ from services.platform.bus import Bus, Envelope
 from services.platform.migrations import migrate
 from services.platform.outbox import Relay, queries, receive
 from services.platform.service import Service, Step
+from services.platform.tasks import end_tasks
 from services.platform.telemetry import EVENTS_RECEIVED
 
 log = structlog.get_logger()
@@ -52,11 +52,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Stop workers and relays, then the bus, then the services, then their databases."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(self._tasks)
         self._tasks = []
         await self._bus.stop()
         for service in reversed(self._services):
