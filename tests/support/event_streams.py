@@ -18,6 +18,7 @@ from services.platform.clock import SystemClock
 from services.platform.database import Database
 from services.platform.migrations import migrate
 from services.platform.outbox import Outbox, Relay, Subscription, event_adapter, receive
+from services.platform.tasks import end_tasks
 
 NOW = datetime(2026, 5, 20, 10, 0, tzinfo=UTC)
 GROUP = "demand"  # who subscribes to JourneysPlanned, by services/platform/subscribers.py
@@ -106,6 +107,4 @@ async def running(*workers: Callable[[], Awaitable[None]]) -> AsyncIterator[None
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
