@@ -16,7 +16,7 @@ Invariant an entitlement has at most one ride; pair_rides(permutation and repeti
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -84,6 +84,13 @@ def pair_rides(taps: Iterable[Tap], entitlements: tuple[Entitlement, ...]) -> tu
 def is_earned(ride: Ride, *, now: datetime, zone: ZoneInfo) -> bool:
     """Whether the fare is the operator's: the ride is complete, or its service day is over."""
     return ride.state is RideState.COMPLETE or now >= earned_at(ride, zone=zone)
+
+
+def service_date_of(instant: datetime, *, zone: ZoneInfo) -> date:
+    """The service day that an instant belongs to: from 04:00 to 04:00 on the zone's clocks."""
+    return (
+        instant.astimezone(zone).replace(tzinfo=None) - timedelta(hours=SERVICE_DAY_STARTS_AT_HOUR)
+    ).date()
 
 
 def earned_at(ride: Ride, *, zone: ZoneInfo) -> datetime:

@@ -1,10 +1,18 @@
 """What comes in and goes out of ticketing's endpoints."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from maas.prices import RiderCategory
 from maas.taps import TapKind
@@ -32,16 +40,38 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Instant = Annotated[AwareDatetime, AfterValidator(_check_era)]
 
 
+# Not all digits unless longer than any card number: a card's own number is never sent.
+Medium = Annotated[
+    str,
+    StringConstraints(
+        min_length=8, max_length=128, pattern=r"^([0-9]*[A-Za-z_.:-][0-9A-Za-z_.:-]*|[0-9]{20,})$"
+    ),
+]
+TapStatus = VerdictStatus | Literal["recorded"]
+"""The verdict on a ticket's code; `recorded` for a medium, which is priced after the ride."""
+
+
 class TapIn(Model):
-    """One tap as the device saw it. `accepted_offline`: the device has let the rider through already."""
+    """One tap as the device saw it: of a ticket's code (`payload`) or of a medium, exactly one.
+
+    `medium` is the opaque token of a card or phone, never its number. `accepted_offline`: the device has let
+    the rider through already.
+    """
 
     sequence: int = Field(ge=0, le=SEQUENCE_MAX)
     tapped_at: Instant
     kind: TapKind
     operator_id: Identifier
     stop_id: Identifier
-    payload: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    payload: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    medium: Medium | None = None
     accepted_offline: bool = False
+
+    @model_validator(mode="after")
+    def _check_shown(self) -> Self:
+        if (self.payload is None) == (self.medium is None):
+            raise ValueError("send either payload (a ticket's code) or medium (a card's or phone's token)")
+        return self
 
 
 class TapBatch(Model):
@@ -56,7 +86,7 @@ class TapAnswer(Model):
 
     sequence: int
     tap_id: UUID
-    status: VerdictStatus
+    status: TapStatus
     storage: Literal["new", "repeated", "conflicting"]
     component_index: int | None
     messages: dict[str, str]

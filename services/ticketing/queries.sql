@@ -57,9 +57,15 @@ where f.order_id = any($1::uuid[]) order by f.order_id, f.component_index
 
 -- name: insert_tap
 -- No row when this device has sent this sequence before.
-insert into tap (tap_id, device_id, sequence, operator_id, stop_id, kind, tapped_at, received_at, payload,
-    accepted_offline, verdict, ticket_ref, is_counted)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing returning tap_id
+insert into tap (device_id, sequence, operator_id, stop_id, kind, tapped_at, service_date, received_at, payload,
+    medium_ref, accepted_offline, verdict, ticket_ref, is_counted)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing returning sequence
+
+-- name: mark_media_due
+-- In the transaction of the taps. Locks: none beyond the new rows.
+insert into medium_due (medium_ref, service_date, due_at)
+select distinct medium_ref, service_date, $3::timestamptz
+from unnest($1::text[], $2::date[]) as news (medium_ref, service_date)
 
 -- name: find_tap
 select * from tap where device_id = $1 and sequence = $2

@@ -25,7 +25,7 @@ def build(context: ServiceContext) -> Service:
     keys = KeyStore(context.data_dir / "keys" / "ticketing.json")
     issuing = Issuing(context, store, keys, zone=ZONE)
     rating = Rating(context, store, zone=ZONE)
-    tapping = Tapping(context, store, keys, rating)
+    tapping = Tapping(context, store, keys, rating, zone=ZONE)
 
     async def open_keys() -> None:
         await asyncio.to_thread(keys.open, context.clock.now())

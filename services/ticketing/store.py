@@ -1,7 +1,7 @@
 """Ticketing's rows. Methods with `tx` take part in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,9 +9,8 @@ from maas.events import OrderConfirmed
 from maas.prices import FareComponent
 from maas.taps import Ride, Tap, TapKind
 from maas.tickets.issue import IssuedTicket
-from maas.tickets.verify import VerdictStatus
 from services.platform.database import Database, load_queries
-from services.ticketing.models import TapIn
+from services.ticketing.models import TapIn, TapStatus
 
 queries = load_queries(__file__)
 
@@ -115,29 +114,36 @@ class TicketingStore:
         device_id: str,
         tap: TapIn,
         *,
-        verdict: VerdictStatus,
+        verdict: TapStatus,
         ticket_ref: str | None,
         is_counted: bool,
+        service_date: date,
         now: datetime,
     ) -> bool:
         """Keep a tap; False when this device has sent this sequence before."""
         fresh = await tx.fetchval(
             queries["insert_tap"],
-            tap_id_of(device_id, tap.sequence),
             device_id,
             tap.sequence,
             tap.operator_id,
             tap.stop_id,
             tap.kind.value,
             tap.tapped_at,
+            service_date,
             now,
             tap.payload,
+            tap.medium,
             tap.accepted_offline,
-            verdict.value,
+            verdict,
             ticket_ref,
             is_counted,
         )
         return fresh is not None
+
+    async def mark_media_due(self, tx: Any, media: Sequence[tuple[str, date]], now: datetime) -> None:
+        """Tell account-based travel that these media have new taps on these service dates."""
+        refs, dates = [ref for ref, _ in media], [service_date for _, service_date in media]
+        await tx.execute(queries["mark_media_due"], refs, dates, now)
 
     async def find_tap(self, tx: Any, device_id: str, sequence: int) -> Any:
         """The tap that a device sent under a sequence, else None."""

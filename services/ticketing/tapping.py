@@ -13,9 +13,10 @@ Rule      A tap of a genuine ticket in its validity counts, whatever its verdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from maas.events import TapRecorded
-from maas.taps import Tap, TapKind, pair_rides
+from maas.taps import Tap, TapKind, pair_rides, service_date_of
 from maas.tickets.keys import Revocations
 from maas.tickets.messages import message_for
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, authenticate, verify
@@ -23,18 +24,20 @@ from services.platform.auth import Principal
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.ticketing.keys import KeyStore
-from services.ticketing.models import TapAnswer, TapAnswers, TapBatch, TapIn
+from services.ticketing.models import TapAnswer, TapAnswers, TapBatch, TapIn, TapStatus
 from services.ticketing.rating import Rating
 from services.ticketing.store import TicketingStore, tap_id_of
 
-COUNTED = frozenset(
+COUNTED: frozenset[TapStatus] = frozenset(
     {
+        "recorded",
         VerdictStatus.ACCEPTED,
         VerdictStatus.ALREADY_USED,
         VerdictStatus.REVOKED,
         VerdictStatus.WRONG_PLACE,
     }
 )
+COLUMNS = {"medium": "medium_ref"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Tapping:
     store: TicketingStore
     keys: KeyStore
     rating: Rating
+    zone: ZoneInfo
 
     async def record(self, principal: Principal, batch: TapBatch) -> TapAnswers:
         """Judge and keep a batch. Taps of another operator than the device's are refused, all together."""
@@ -54,13 +58,20 @@ class Tapping:
             raise Problem("forbidden", detail=detail)
         now = self.context.clock.now()
         published = self.keys.published
-        genuine = [authenticate(tap.payload, keys=published).ticket for tap in batch.taps]
+        payloads = [tap.payload for tap in batch.taps if tap.payload is not None]
+        genuine = [authenticate(payload, keys=published).ticket for payload in payloads]
         refs = {ticket.ticket_ref for ticket in genuine if ticket is not None}
         async with self.context.database.transaction() as tx:
             known = await self.store.lock_tickets(tx, refs)
             revoked = Revocations(revoked=await self.store.list_revoked(tx, refs))
             answers = await self._record_all(tx, batch, revoked, now)
             await self.store.ask_for_rating(tx, known)
+            media = [
+                (tap.medium, service_date_of(tap.tapped_at, zone=self.zone))
+                for tap, answer in zip(batch.taps, answers, strict=True)
+                if tap.medium is not None and answer.storage == "new"
+            ]
+            await self.store.mark_media_due(tx, media, now)
         self.rating.wake()
         return TapAnswers(answers=answers)
 
@@ -79,27 +90,31 @@ class Tapping:
         before = await self.store.find_tap(tx, device_id, tap.sequence)
         if before is None:
             verdict = await self._judge(tx, device_id, tap, revoked, now)
-            ticket_ref = verdict.ticket.ticket_ref if verdict.ticket else None
-            is_counted = verdict.status in COUNTED
+            status: TapStatus = verdict.status if verdict else "recorded"
+            ticket_ref = verdict.ticket.ticket_ref if verdict and verdict.ticket else None
             if await self.store.insert_tap(
                 tx,
                 device_id,
                 tap,
-                verdict=verdict.status,
+                verdict=status,
                 ticket_ref=ticket_ref,
-                is_counted=is_counted,
+                is_counted=status in COUNTED,
+                service_date=service_date_of(tap.tapped_at, zone=self.zone),
                 now=now,
             ):
                 await self.context.outbox.append(tx, _recorded(device_id, tap))
-                return _answer(device_id, tap, verdict.status, storage="new", verdict=verdict)
+                return _answer(device_id, tap, status, storage="new", verdict=verdict)
             # Another connection of the same device was quicker.
             before = await self.store.find_tap(tx, device_id, tap.sequence)
         storage = "repeated" if _is_same(before, tap) else "conflicting"
-        return _answer(device_id, tap, VerdictStatus(before["verdict"]), storage=storage)
+        status = "recorded" if before["verdict"] == "recorded" else VerdictStatus(before["verdict"])
+        return _answer(device_id, tap, status, storage=storage)
 
     async def _judge(
         self, tx: Any, device_id: str, tap: TapIn, revoked: Revocations, now: datetime
-    ) -> Verdict:
+    ) -> Verdict | None:
+        if tap.payload is None:
+            return None
         at = Checkpoint(operator_id=tap.operator_id, stop_id=tap.stop_id, is_exit=tap.kind is TapKind.EXIT)
         # A device whose clock is ahead must not use tomorrow's ticket today.
         judged_at = min(tap.tapped_at, now)
@@ -135,11 +150,11 @@ def _recorded(device_id: str, tap: TapIn) -> TapRecorded:
 
 
 def _is_same(row: Any, tap: TapIn) -> bool:
-    return all(row[name] == getattr(tap, name) for name in TapIn.model_fields)
+    return all(row[COLUMNS.get(name, name)] == getattr(tap, name) for name in TapIn.model_fields)
 
 
 def _answer(
-    device_id: str, tap: TapIn, status: VerdictStatus, *, storage: Any, verdict: Verdict | None = None
+    device_id: str, tap: TapIn, status: TapStatus, *, storage: Any, verdict: Verdict | None = None
 ) -> TapAnswer:
     entitlement = verdict.entitlement if verdict else None
     return TapAnswer(
@@ -148,5 +163,5 @@ def _answer(
         status=status,
         storage=storage,
         component_index=entitlement.component_index if entitlement else None,
-        messages=message_for(status),
+        messages={} if status == "recorded" else message_for(status),
     )

@@ -1,10 +1,11 @@
 import random
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maas.taps import Ride, RideState, Tap, TapKind, earned_at, is_earned, pair_rides
+from maas.taps import Ride, RideState, Tap, TapKind, earned_at, is_earned, pair_rides, service_date_of
 from maas.tickets.ticket import Entitlement, operator_code, place_code
 from tests.support.tickets import BUS, OEDO, SHIP, TOKAI, TOKYO, U, issue, night_trip, tokyo_time
 
@@ -159,9 +160,17 @@ def test_any_order_and_repetition_ends_in_the_same_rides(
 
 @settings(max_examples=200, deadline=None)
 @given(
-    taps=st.lists(TAPS.filter(lambda tap: tap.kind is SCAN), min_size=1, max_size=9), fares=st.lists(FARES)
+    taps=st.lists(TAPS.map(lambda tap: replace(tap, kind=SCAN)), min_size=1, max_size=9),
+    fares=st.lists(FARES),
 )
 def test_a_late_scan_never_takes_a_ride_away(taps: list[Tap], fares: list[Entitlement]) -> None:
     before = {ride.entitlement_index for ride in pair_rides(taps[1:], tuple(fares))}
     after = {ride.entitlement_index for ride in pair_rides(taps, tuple(fares))}
     assert before <= after
+
+
+def test_a_service_day_runs_from_four_to_four() -> None:
+    for day, clock, expected in ((20, "03:59", 19), (20, "04:00", 20), (20, "27:59", 20), (20, "28:00", 21)):
+        assert service_date_of(tokyo_time(day, clock), zone=TOKYO).day == expected
+    # The zone decides, not the offset the instant happens to be written in: 20:00 UTC is 05:00 in Tokyo.
+    assert service_date_of(datetime(2026, 5, 20, 20, tzinfo=UTC), zone=TOKYO).day == 21

@@ -1,0 +1,159 @@
+"""The ticketing service of a test: orders are confirmed to it, devices tap at it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from maas.events import OrderConfirmed
+from maas.journeys import Journey
+from maas.prices import RiderCategory
+from services.platform.auth import Role
+from services.platform.bus import Envelope
+from services.platform.clock import FixedClock
+from services.platform.outbox import event_adapter, receive
+from services.ticketing.service import build
+from tests.support.fares import ADULT, APP
+from tests.support.house import TestHouse, running_house
+from tests.support.tickets import BUS, ENGINE, OEDO, SHIP, TOKAI, U, night_trip, tokyo_time
+
+BOUGHT_AT = tokyo_time(20, "19:00")
+ISLAND_BUS = "1010001131230"
+PRICES = {OEDO: 280, U: 190, SHIP: 5750, BUS: 370}
+
+EVENING = [
+    ("enter", "Toei", "Toei.Oedo.Tochomae", "20:31"),
+    ("exit", "Toei", "Toei.Oedo.Shiodome", "20:57"),
+    ("enter", "Yurikamome", "Yurikamome.Yurikamome.Shiodome", "21:00"),
+    ("exit", "Yurikamome", "Yurikamome.Yurikamome.Takeshiba", "21:05"),
+    ("scan", TOKAI, "[05]東京・竹芝", "21:40"),
+    ("scan", ISLAND_BUS, "116_01", "30:20"),
+]
+
+
+@dataclass
+class Counter:
+    """The ticketing service of a test, with its clock and its doings."""
+
+    house: TestHouse
+    clock: FixedClock
+
+    @property
+    def context(self) -> Any:
+        return self.house.services["ticketing"].context
+
+    async def confirm(
+        self,
+        *riders: RiderCategory,
+        trip: Journey | None = None,
+        order_id: UUID | None = None,
+        traveller: str = "alice",
+    ) -> OrderConfirmed:
+        trip = trip or night_trip()
+        riders = riders or (ADULT,)
+        event = OrderConfirmed(
+            order_id=order_id or uuid4(),
+            traveller_id=traveller,
+            journey=trip,
+            prices=tuple(ENGINE.price(journey=trip, rider=rider, medium=APP) for rider in riders),
+            passengers=(),
+        )
+        await self.deliver(event)
+        return event
+
+    async def deliver(self, event: Any, event_id: UUID | None = None) -> None:
+        """Hand an event to the service as the bus does."""
+        name = type(event).__name__
+        service = self.house.services["ticketing"]
+        envelope = Envelope(
+            event_id=event_id or uuid4(),
+            event_type=name,
+            payload=event_adapter(name).dump_python(event, mode="json"),
+            occurred_at=self.clock.now(),
+            source="sales",
+        )
+        by_type = {each.event.__name__: each for each in service.subscriptions}
+        await receive(service.context.database, by_type, envelope)
+
+    async def tickets(self, event: OrderConfirmed, subject: str = "alice") -> list[Any]:
+        status, body = await self.house.call(
+            "GET", f"/api/tickets?order_id={event.order_id}", subject=subject
+        )
+        assert status == 200, body
+        return list(body["tickets"])
+
+    async def tap(
+        self,
+        payload: str,
+        *taps: tuple[str, str, str, str],
+        device: str = "gate",
+        first: int = 0,
+        **more: Any,
+    ) -> tuple[int, Any]:
+        """Taps of one operator; the sequence follows the clock, so the same tap has the same name again."""
+        body = {"device_id": device, "taps": [tap_body(payload, *tap, first=first, **more) for tap in taps]}
+        self.clock.set(max(self.clock.now(), *(tokyo_time(20, tap[3]) for tap in taps)))
+        return await self.house.call(
+            "POST", "/api/taps", subject=device, role=Role.VALIDATOR, operator_id=taps[0][1], body=body
+        )
+
+    async def statuses(self, payload: str, *taps: tuple[str, str, str, str], **more: Any) -> list[str]:
+        status, body = await self.tap(payload, *taps, **more)
+        assert status == 200, body
+        return [answer["status"] for answer in body["answers"]]
+
+    async def settle(self) -> None:
+        """Until no ticket waits for its rating."""
+        for _ in range(200):
+            waiting = await self.context.database.fetchval(
+                "select count(*) from ticket where rate_at <= $1", self.clock.now()
+            )
+            if not waiting:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("a ticket was never rated")
+
+    async def rated(self, event: OrderConfirmed) -> dict[int, Any]:
+        await self.settle()
+        rows = await self.context.database.fetch(
+            "select payload from outbox where event_type = 'RideRated' order by id"
+        )
+        found = [row["payload"] for row in rows if row["payload"]["order_id"] == str(event.order_id)]
+        assert len({each["component_index"] for each in found}) == len(found), "a fare is earned once"
+        return {each["component_index"]: each for each in found}
+
+    async def count_events(self, event_type: str) -> int:
+        count = await self.context.database.fetchval(
+            "select count(*) from outbox where event_type = $1", event_type
+        )
+        return int(count)
+
+    async def rides(self) -> list[Any]:
+        await self.settle()
+        _, body = await self.house.call("GET", "/api/rides")
+        return sorted(body["rides"], key=lambda ride: (ride["order_id"], ride["component_index"]))
+
+
+def tap_body(
+    payload: str, kind: str, operator: str, stop: str, clock: str, *, first: int = 0, **more: Any
+) -> dict[str, Any]:
+    hours, minutes = clock.split(":")
+    return {
+        "sequence": first + int(hours) * 60 + int(minutes),
+        "tapped_at": tokyo_time(20, clock).isoformat(),
+        "kind": kind,
+        "operator_id": operator,
+        "stop_id": f"demo:{stop}",
+        "payload": payload,
+        **more,
+    }
+
+
+@asynccontextmanager
+async def open_counter(url: str, folder: Path, clock: FixedClock | None = None) -> AsyncIterator[Counter]:
+    clock = clock or FixedClock(BOUGHT_AT)
+    async with running_house(url, {"ticketing": build}, clock=clock, data_dir=folder) as house:
+        yield Counter(house, clock)
