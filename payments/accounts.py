@@ -10,6 +10,10 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   bank:cash                    debit     -                                money at the platform's bank
   traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller; all
                                                                           wallets: unused prepaid value
+  traveller:{id}:receivable    debit     -                                owed for rides made, not collected
+                                                                          yet; credit: to be given back
+  counter:{id}:cash            debit     -                                notes and coins in a counter's till
+  platform:bad_debts           debit     -                                debts given up; the platform's loss
   platform:unearned_fares      credit    debits <= credits                paid for, not yet ridden
   platform:refunds_due         credit    debits <= credits                owed back to travellers
   operator:{id}:payable        credit    -                                owed to an operator for rides made
@@ -39,6 +43,7 @@ SETTLEMENT_CLEARING: AccountId = "platform:settlement_clearing"
 CITY_SUBSIDY: AccountId = "city:subsidy"
 ROUNDING: AccountId = "platform:rounding"
 CONSUMPTION_TAX: AccountId = "platform:consumption_tax"
+BAD_DEBTS: AccountId = "platform:bad_debts"
 
 
 def operator_payable(operator_id: str) -> AccountId:
@@ -49,6 +54,16 @@ def operator_payable(operator_id: str) -> AccountId:
 def traveller_wallet(traveller_id: str) -> AccountId:
     """A traveller's stored value."""
     return f"traveller:{traveller_id}:wallet"
+
+
+def traveller_receivable(traveller_id: str) -> AccountId:
+    """What a traveller owes for rides made."""
+    return f"traveller:{traveller_id}:receivable"
+
+
+def counter_cash(counter_id: str) -> AccountId:
+    """The cash in a counter's till."""
+    return f"counter:{counter_id}:cash"
 
 
 class Bound(StrEnum):

@@ -6,7 +6,7 @@ Arguments and results are dataclasses, enums, UUIDs, datetimes and plain values,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -124,3 +124,54 @@ class PaymentsPort(Protocol):
 
     async def get_payment(self, *, payment_id: UUID) -> Payment:
         """Raises PaymentNotFound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What a customer owes for travel of one service day; a negative amount gives back, 0 is no charge.
+
+    `charge_id` is derived by the caller, so that a repeat changes nothing. `customer_id` travelled, and pays
+    unless a mandate in their favour names who does; `modes` are those of the ride, for a mandate's terms.
+    `reference` tells what it is for, for example `travel:{journey id}`: whoever paid for a reference first
+    pays, and is paid back, for all that follows under it.
+    """
+
+    charge_id: UUID
+    customer_id: str
+    amount: Money
+    reference: str
+    service_date: date
+    modes: tuple[str, ...] = ()
+
+
+class ChargeStatus(StrEnum):
+    """The answer to a charge. UNKNOWN_CUSTOMER: the id cannot be a customer's (empty, or with a colon)."""
+
+    RECORDED = "recorded"
+    EXISTS = "exists"
+    EXISTS_WITH_DIFFERENT_AMOUNT = "exists_with_different_amount"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenyListing:
+    """A customer came on the deny list, or went off it. `sequence` grows, and no later one comes before."""
+
+    sequence: int
+    customer_id: str
+    is_denied: bool
+    since: datetime
+
+
+class CollectionPort(Protocol):
+    """What customers owe for travel already made, and who may not travel on because of it."""
+
+    async def charge(self, *, charges: Sequence[Charge]) -> list[ChargeStatus]:
+        """Record what is owed, in batches of thousands; one status each. Safe to repeat.
+
+        Posts customer receivable -> unearned fares, or back. How it is collected is the port's own business:
+        from the wallet first, else from the saved card, a day's charges together and at least 50 yen.
+        """
+
+    async def list_denied(self, *, after_sequence: int, limit: int) -> list[DenyListing]:
+        """Changes of the deny list in order. A customer whose debt is open is denied until it is paid."""

@@ -31,6 +31,7 @@ class TransferCode(StrEnum):
 
     PAYMENT = "payment"
     REFUND = "refund"
+    CHARGE = "charge"
     RIDE = "ride"
     COMMISSION = "commission"
     TOP_UP = "top_up"

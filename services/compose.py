@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from maas.ports import BerthPort, NetworkPort, OnDemandPort, PlannerPort
-from payments.ports import LedgerPort, PaymentsPort
+from payments.ports import CollectionPort, LedgerPort, PaymentsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
 from services.platform.bus import Bus, InProcessBus
@@ -55,6 +55,7 @@ OWNERS: Mapping[type, str] = {
     NetworkPort: "feeds",
     PlannerPort: "planner",
     PaymentsPort: "payments",
+    CollectionPort: "payments",
     BerthPort: "partners",
     OnDemandPort: "dispatch",
 }

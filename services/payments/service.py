@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from payments.errors import ProviderUnavailable
-from payments.ports import PaymentsPort
+from payments.ports import CollectionPort, PaymentsPort
 from services.payments.books import Books
+from services.payments.collecting.charging import Charging
+from services.payments.collecting.store import CollectionStore
+from services.payments.collecting.worker import CollectionWorker
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
 from services.payments.provider import Provider
@@ -41,6 +44,9 @@ def build_with(context: ServiceContext, provider: Provider) -> Service:
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
     )
 
+    charging = Charging(context, CollectionStore(context.database))
+    collection = CollectionWorker(charging)
+
     async def check_ready() -> None:
         if not context.settings.stripe_api_key:
             raise ProviderUnavailable("No payment provider is set. Set STRIPE_API_KEY.")
@@ -50,8 +56,8 @@ def build_with(context: ServiceContext, provider: Provider) -> Service:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         routes=build_routes(endpoints),
-        ports={PaymentsPort: handlers},
-        workers=[recovery.recover_payments],
+        ports={PaymentsPort: handlers, CollectionPort: charging},
+        workers=[recovery.recover_payments, collection.collect],
         on_stop=[provider.close],
         readiness=check_ready,
     )

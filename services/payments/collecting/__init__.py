@@ -1,0 +1,1 @@
+"""What customers owe for travel already made: charged, gathered, collected, or given up."""
