@@ -31,10 +31,14 @@ class RiderCategory(StrEnum):
 
 
 class FareMedium(StrEnum):
-    """How the fare is carried; each is a price world of its own. GTFS fare_media types 2, 1 and 4."""
+    """How the fare is carried; each is a price world of its own. GTFS fare_media types 2, 1, 3 and 4.
+
+    CARD is a contactless bank card (cEMV): the adult's ticket fare for everyone, where it is taken at all.
+    """
 
     IC = "ic"
     TICKET = "ticket"
+    CARD = "card"
     APP = "app"
 
 

@@ -8,8 +8,10 @@ Idea      Dynamic programming over the fares in the order of entry. A state says
           purchases is tried; a state that another beats in cost and in every pass is dropped.
 Rule      A pass is bought at the entry of a fare that it covers, at the price of that service day. Buying
           what a fare does not need is never better than buying it later, but for a pass whose price ends
-          within the period: such a pass is tried at every fare that it covers. A fare whose networks are
-          all covered is free; else it costs the least of the whole fare and its uncovered networks alone.
+          within the period: such a pass is tried at every fare that it covers. A pass that costs no less than
+          all fares it touches together is never bought: without it they cost that much at most. A fare
+          whose networks are all covered is free; else it costs the least of the whole fare and its uncovered
+          networks alone.
           Hours count from the first entry, and an entry in time is covered whenever the ride ends. Nothing
           covers a maximum fare.
 Invariant Exact. Twin: tests/oracles/best_fare.py (all sets of purchases).
@@ -126,6 +128,10 @@ def _list_entries(
         rows = [row for row in passes_on(day) if row.in_promise]
         priced = [(row, product_price(row, rider), frozenset(row.networks.split())) for row in rows]
         sold.append([(row, p, c) for row, p, c in priced if p is not None and c & fare.networks])
+    sold = [
+        [(row, p, c) for row, p, c in offers if p < _touched(fares[place:], row, c, clock)]
+        for place, offers in enumerate(sold)
+    ]
     # A version of a pass with other networks is a pass of its own to the search.
     kinds = sorted({(row.pass_id, tuple(sorted(c))) for offers in sold for row, _, c in offers})
     places = {kind: place for place, kind in enumerate(kinds)}
@@ -149,6 +155,16 @@ def _list_entries(
         for fare, offers in zip(fares, sold, strict=True)
     ]
     return entries, [frozenset(networks) for _, networks in kinds]
+
+
+def _touched(fares: list[FareCharged], row: PassRow, covers: frozenset[str], clock: ServiceClock) -> int:
+    """The sum of the fares that the pass covers at least in part when it is bought at the first of them."""
+    expires = _expires(row, fares[0].entered_at, clock)
+    return sum(
+        fare.amount_minor
+        for fare in fares
+        if covers & fare.networks and _microseconds(fare.entered_at) < expires
+    )
 
 
 def _microseconds(instant: datetime) -> int:

@@ -20,6 +20,7 @@ from datetime import date
 from maas.fares.charged import FareCharged, ServiceClock, in_order, product_price
 from maas.fares.tables import CapRow
 from maas.prices import RiderCategory
+from payments.money import split_exactly
 
 CapsOn = Callable[[date], tuple[CapRow, ...]]
 
@@ -40,6 +41,13 @@ class CappedFare:
     charge_minor: int
     applied: CapReached | None
     recorded: tuple[CapReached, ...]
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """The operators' parts of what is charged: a cap takes from each in proportion to its share."""
+        if self.charge_minor == 0:
+            return dict.fromkeys(self.fare.shares, 0)
+        return split_exactly(self.charge_minor, self.fare.shares)
 
     @property
     def text(self) -> str:

@@ -1,4 +1,4 @@
-"""Fares of rides already made, as caps and the best-fare promise see them.
+"""Fares of rides already made, as caps, passes and the best-fare promise see them.
 
 Problem   A pass covers networks, not journeys: a joint fare of two networks may be half covered, and then the
           other half is a fare of its own, without the joint discount.
@@ -9,14 +9,15 @@ Invariant A joint fare costs no more than its parts alone; a maximum fare has no
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from maas.fares.engine import FareEngine
+from maas.fares.riders import ALONE, Company
 from maas.fares.tables import CapRow, PassRow
-from maas.journeys import Journey
-from maas.prices import FareComponent, JourneyPrice, RiderCategory
+from maas.journeys import Journey, Leg
+from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
 
 DAY_STARTS_AT = time(4, 0)
 
@@ -27,13 +28,15 @@ class Part:
 
     network_id: str
     alone_minor: int
+    operator_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FareCharged:
     """One fare of a ride. `entered_at` is aware; `is_maximum` marks an unfinished ride's maximum fare.
 
-    `shares` says what each operator earns of it, to the yen.
+    `shares` says what each operator earns of it, to the yen. `ride_ids` are the rides it pays: two where a
+    joint fare or a change outside the gates binds them. `addends` explain `amount_minor`.
     """
 
     fare_id: str
@@ -44,6 +47,8 @@ class FareCharged:
     text: str
     text_en: str
     is_maximum: bool = False
+    ride_ids: tuple[str, ...] = ()
+    addends: tuple[Addend, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.amount_minor >= 0, "a fare is never negative"
@@ -74,6 +79,10 @@ class ServiceClock:
         day = self.day_of(instant)
         return day - timedelta(days=day.weekday())
 
+    def start_of(self, day: date) -> datetime:
+        """The instant at which a service day begins."""
+        return datetime.combine(day, self.starts_at, tzinfo=self.zone)
+
 
 def in_order(fares: Iterable[FareCharged]) -> list[FareCharged]:
     """By entry, then by id: the same list whatever order the taps arrived in."""
@@ -95,41 +104,61 @@ def list_fares_charged(
 ) -> list[FareCharged]:
     """The fares of a ridden journey at the price it was charged, each with its networks' fares alone."""
     return [
-        _charged(engine, f"{ride_id}/{place}", journey, price, component)
+        build_fare_charged(
+            engine,
+            legs=journey.legs,
+            component=component,
+            fare_id=f"{ride_id}/{place}",
+            ride_ids=(ride_id,),
+            rider=price.rider,
+            medium=price.medium,
+        )
         for place, component in enumerate(price.components)
     ]
 
 
-def _charged(
-    engine: FareEngine, fare_id: str, journey: Journey, price: JourneyPrice, component: FareComponent
+def build_fare_charged(
+    engine: FareEngine,
+    *,
+    legs: Sequence[Leg],
+    component: FareComponent,
+    fare_id: str,
+    ride_ids: tuple[str, ...],
+    rider: RiderCategory,
+    medium: FareMedium,
+    company: Company = ALONE,
 ) -> FareCharged:
-    legs = [journey.legs[index] for index in component.leg_indices]
-    runs: dict[str, list[int]] = {}
+    """A component as a fare charged; its leg indices are those of `legs`."""
+    first, last = legs[component.leg_indices[0]], legs[component.leg_indices[-1]]
+    runs: dict[str, list[Leg]] = {}
+    operators: dict[str, str] = {}
     for index in component.leg_indices:
-        network = engine.find_network(journey.legs[index])
+        network = engine.find_network(legs[index])
         assert network is not None, "a leg that was priced has its network"
-        runs.setdefault(network.network_id, []).append(index)
+        runs.setdefault(network.network_id, []).append(legs[index])
+        operators[network.network_id] = network.operator_id
     amount = component.amount.amount_minor
-    if len(runs) == 1:
-        parts: tuple[Part, ...] = (Part(network_id=next(iter(runs)), alone_minor=amount),)
-    else:
-        parts = tuple(
-            _part_alone(engine, network_id, journey, price, own) for network_id, own in runs.items()
-        )
+    alone = dict.fromkeys(runs, amount)
+    if len(runs) > 1:
+        for network_id, own in runs.items():
+            price = engine.price(
+                journey=Journey(journey_id="", legs=tuple(own), network_version=""),
+                rider=rider,
+                medium=medium,
+                company=company,
+            )
+            alone[network_id] = price.total.amount_minor
     return FareCharged(
         fare_id=fare_id,
-        entered_at=legs[0].departs_at,
+        entered_at=first.departs_at,
         amount_minor=amount,
-        parts=parts,
+        parts=tuple(
+            Part(network_id=network_id, alone_minor=alone[network_id], operator_id=operators[network_id])
+            for network_id in runs
+        ),
         shares=component.shares,
-        text=f"{legs[0].origin.name}→{legs[-1].destination.name}",
-        text_en=f"{legs[0].origin.name} to {legs[-1].destination.name}",
+        text=f"{first.origin.name}→{last.destination.name}",
+        text_en=f"{first.origin.name} to {last.destination.name}",
+        ride_ids=ride_ids,
+        addends=component.addends,
     )
-
-
-def _part_alone(
-    engine: FareEngine, network_id: str, journey: Journey, price: JourneyPrice, indices: Sequence[int]
-) -> Part:
-    own = replace(journey, legs=tuple(journey.legs[index] for index in indices))
-    alone = engine.price(journey=own, rider=price.rider, medium=price.medium)
-    return Part(network_id=network_id, alone_minor=alone.total.amount_minor)

@@ -30,13 +30,14 @@ from maas.fares.rules import (
     Asked,
     RunFare,
     adult_amount,
+    check_card_taken,
     concession_percent,
     distance_addend,
     find_distance_row,
     price_run,
     world_of,
 )
-from maas.fares.runs import Run, cut_into_runs
+from maas.fares.runs import Run, cut_into_runs, seconds_between
 from maas.fares.tables import (
     TABLES,
     CapRow,
@@ -88,13 +89,42 @@ class FareEngine:
         of the journey sells it, it is refused; without a ship it means nothing. `company` says who rides
         along: a helper without a disabled rider, or the other way round, pays the adult's fare.
         """
-        runs = cut_into_runs(journey, tariff_on=self._tariff.on, day_of=self._day_of)
-        _refuse_unsold_class(runs, fare_class)
-        components = _price_runs(
-            runs, Asked(rider=rider, medium=medium, fare_class=fare_class, company=company)
-        )
+        asked = Asked(rider=rider, medium=medium, fare_class=fare_class, company=company)
+        components = self._price_legs(journey.legs, asked, entries=frozenset())
         total = sum(component.amount.amount_minor for component in components)
         return JourneyPrice(rider=rider, medium=medium, total=yen(total), components=tuple(components))
+
+    def price_rides(
+        self,
+        *,
+        rides: Sequence[Journey],
+        rider: RiderCategory,
+        medium: FareMedium,
+        company: Company = ALONE,
+    ) -> list[FareComponent]:
+        """The fares of rides made one after the other on one card, phone or ticket: from gate to gate each.
+
+        The same rules as for a planned journey that passes through gates: a change outside the gates in time
+        goes on with a fare, a joint or boarding discount binds two rides in time. Leg indices count over the
+        legs of all rides. Raises FareNotFound.
+        """
+        legs: list[Leg] = []
+        entries = set()
+        for ride in rides:
+            entries.add(len(legs))
+            legs += ride.legs
+        asked = Asked(rider=rider, medium=medium, fare_class=None, company=company)
+        return self._price_legs(legs, asked, entries=frozenset(entries))
+
+    def _price_legs(
+        self, legs: Sequence[Leg], asked: Asked, *, entries: frozenset[int]
+    ) -> list[FareComponent]:
+        runs = cut_into_runs(legs, tariff_on=self._tariff.on, day_of=self._day_of, entries=entries)
+        _refuse_unsold_class(runs, asked.fare_class)
+        if asked.medium is FareMedium.CARD:
+            for run in runs:
+                check_card_taken(run)
+        return _price_runs(runs, asked)
 
     def price_party(
         self,
@@ -189,7 +219,8 @@ def _find_joint_discount(run: Run, following: Run, asked: Asked) -> DiscountRow 
         return None
     if 0 in (concession_percent(run, asked), concession_percent(following, asked)):
         return None
-    return run.tariff.discounts.get(("joint", *names))
+    row = run.tariff.discounts.get(("joint", *names))
+    return row if row is None or _is_in_time(row, run, following) else None
 
 
 def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) -> FareComponent:
@@ -254,21 +285,28 @@ def _joint_fare(run: Run, following: Run, here: str, there: str, world: World) -
 def _boarding_discount(before: Run, run: Run, asked: Asked) -> Addend | None:
     """What a second boarding in time is reduced by; None when nothing is."""
     row = run.tariff.discounts.get(("boarding", before.network.network_id, run.network.network_id))
-    if row is None or row.within_s is None:
+    if row is None:
         return None
-    waited_s = (run.first.departs_at - before.first.departs_at).total_seconds()
     percent = concession_percent(run, asked)
     reduction = _discount_minor(row, asked, world_of(run, asked.medium), percent)
-    if waited_s > row.within_s or reduction == 0:
+    if reduction == 0 or not _is_in_time(row, before, run):
         return None
     return _discount_addend(row, reduction)
+
+
+def _is_in_time(row: DiscountRow, before: Run, run: Run) -> bool:
+    if row.within_s is None:
+        return True
+    if row.window_from == "alighting":
+        return seconds_between(before, run) <= row.within_s
+    return (run.first.departs_at - before.first.departs_at).total_seconds() <= row.within_s
 
 
 def _discount_minor(row: DiscountRow, asked: Asked, world: World, percent: int) -> int:
     """The reduction; who pays half the fare gets half of it, to the whole yen below."""
     if asked.rider is RiderCategory.INFANT:
         return 0
-    if asked.rider is RiderCategory.CHILD:
+    if asked.rider is RiderCategory.CHILD and asked.medium is not FareMedium.CARD:
         return row.child_ic_minor if world == "ic" else row.child_ticket_minor
     adult = row.adult_ic_minor if world == "ic" else row.adult_ticket_minor
     return adult * percent // WHOLE_PERCENT

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from maas.fares.kilometres import KmGraph
 from maas.fares.tables import (
@@ -61,6 +61,11 @@ class TariffInForce:
         self.stops = {(row.stop_list, row.stop_id): row.station for row in on(StopRow)}
         self.graphs = _build_graphs(on(LineKmRow), on(LinkRow))
         self.junctions = _junctions(on(LinkRow))
+        self.gate_windows = {
+            (row.network_id, *pair(row.station, row.other_station)): row.within_s
+            for row in on(LinkRow)
+            if row.network_id == row.other_network_id and row.within_s is not None
+        }
         self.bands = _group_by_network(on(BandRow))
         self.specials = {
             (row.network_id, *pair(row.station, row.other_station)): row for row in on(SpecialRow)
@@ -86,6 +91,7 @@ class TariffInForce:
             self.concessions[concession.network_id, concession.rider].append(concession)
         self.passes = on(PassRow)
         self.caps = on(CapRow)
+        self.run_fares: dict[tuple[object, ...], Any] = {}
         self.joint_paths: dict[tuple[str, ...], tuple[str, str] | None] = {}
 
     def find_network(self, operator_id: str, route_id: str) -> NetworkRow | None:
@@ -112,6 +118,10 @@ class TariffInForce:
             return True
         graph = self.graphs.get(network_id)
         return graph is not None and graph.distances(station).get(other) == 0
+
+    def find_gate_window(self, network_id: str, station: str, other: str) -> int | None:
+        """The seconds in which one may change between two stations outside the gates; None where not so."""
+        return self.gate_windows.get((network_id, *pair(station, other)))
 
     def find_class(self, network_id: str, fare_class: str | None) -> ShipClassRow | None:
         """The class by its name or alias; the default class for None."""

@@ -27,6 +27,7 @@ from maas.fares.tables import (
 from maas.prices import Addend, FareMedium, RiderCategory
 
 SHIP_STEP_MINOR = 10
+RUN_FARES_KEPT_MAX = 200_000
 WHOLE_PERCENT = 100
 WITHOUT_CONCESSION = (RiderCategory.ADULT, RiderCategory.CHILD, RiderCategory.INFANT)
 
@@ -59,14 +60,36 @@ def world_of(run: Run, medium: FareMedium) -> World:
     wanted: World = "ic" if medium is FareMedium.IC else "ticket"
     if medium is FareMedium.APP:
         wanted = run.network.app_world
-    if run.network.worlds == "ic ticket":
+    if run.network.worlds in {"ic ticket", "ic ticket card"}:
         return wanted
-    return run.network.worlds
+    return "ic" if run.network.worlds == "ic" else "ticket"
 
 
 def price_run(run: Run, asked: Asked) -> RunFare:
-    """The fare of a run for one rider. Raises FareNotFound where the tables are silent."""
-    return RULES[run.network.rule](run, asked)
+    """The fare of a run for one rider. Raises FareNotFound where the tables are silent.
+
+    A fare that does not hang on the clock is kept with the tariff: the next such run costs a look-up.
+    """
+    if run.network.rule == "timed":
+        return _price_timed(run, asked)
+    known = run.tariff.run_fares
+    key = (run.network.network_id, run.origin, run.destination, *_names(run), asked)
+    fare = known.get(key)
+    if fare is None:
+        if len(known) >= RUN_FARES_KEPT_MAX:
+            known.clear()
+        fare = known[key] = RULES[run.network.rule](run, asked)
+    return fare
+
+
+def check_card_taken(run: Run) -> None:
+    """Raises FareNotFound where a network takes no contactless bank cards."""
+    if "card" not in run.network.worlds:
+        raise run.not_found(f"takes no contactless bank cards on {run.day}")
+
+
+def _names(run: Run) -> tuple[str, str]:
+    return run.first.origin.name, run.last.destination.name
 
 
 def rider_amount(
@@ -75,7 +98,7 @@ def rider_amount(
     """What the rider pays where an adult pays `adult_minor`; `child_minor` overrides the child rule."""
     if asked.rider is RiderCategory.INFANT:
         return 0
-    if asked.rider is RiderCategory.ADULT:
+    if asked.rider is RiderCategory.ADULT or asked.medium is FareMedium.CARD:
         return adult_minor
     is_child = asked.rider is RiderCategory.CHILD
     if is_child and child_minor is not None:
@@ -91,6 +114,8 @@ def rider_amount(
 
 def find_concession(run: Run, asked: Asked) -> ConcessionRow | None:
     """The row that reduces this rider's fare on this run; None where the adult's fare is due."""
+    if asked.medium is FareMedium.CARD:
+        return None
     rows = run.tariff.concessions.get((run.network.network_id, asked.rider.value), ())
     return next((row for row in rows if _is_met(row, run, asked)), None)
 
@@ -156,6 +181,10 @@ def _addend(  # noqa: PLR0917  # every place is of another meaning and all are g
 ) -> Addend:
     rider, rider_en = RIDER_NAMES[asked.rider]
     source = row.source
+    if asked.medium is FareMedium.CARD:
+        if asked.rider not in {RiderCategory.ADULT, RiderCategory.INFANT}:
+            rider, rider_en = f"{rider}, タッチ決済は大人運賃", f"{rider_en}, adult fare by contactless card"
+        return _line(run, row, amount_minor, kind, f"{text}（{rider}）", f"{text_en} ({rider_en})")
     concession = None if asked.rider in WITHOUT_CONCESSION else find_concession(run, asked)
     if concession is not None:
         rider = f"{rider} {concession.percent}%, {concession.proof}"
@@ -163,13 +192,20 @@ def _addend(  # noqa: PLR0917  # every place is of another meaning and all are g
         source = f"{row.source}; {concession.source}"
     elif asked.rider not in WITHOUT_CONCESSION:
         rider, rider_en = f"{rider}, 大人運賃", f"{rider_en}, adult fare"
+    line = _line(run, row, amount_minor, kind, f"{text}（{rider}）", f"{text_en} ({rider_en})")
+    return replace(line, source=source)
+
+
+def _line(  # noqa: PLR0917  # as above
+    run: Run, row: Dated, amount_minor: int, kind: str, text: str, text_en: str
+) -> Addend:
     return Addend(
-        text=f"{text}（{rider}）",
-        text_en=f"{text_en} ({rider_en})",
+        text=text,
+        text_en=text_en,
         amount_minor=amount_minor,
         rule_id=f"{run.network.network_id}/{row.table}/{kind}",
         valid_from=row.valid_from,
-        source=source,
+        source=row.source,
     )
 
 

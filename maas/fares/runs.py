@@ -5,18 +5,22 @@ Problem   A fare does not end with every change of trains: two subway lines of o
 Idea      Walk over the legs in order. A leg extends the run before it when the rider stayed seated in the
           same network, or when both are priced by distance in the same network and the change is at one
           station. A run that would come back to its own first station is not extended: a fare never pays for
-          a way there and back (折返し乗車).
+          a way there and back (折返し乗車). Leaving through a gate ends a fare, but where links.csv gives the
+          change outside the gates a time (改札外乗換): within it the fare goes on.
 Not here  What a run costs (rules.py) and joint fares of two networks (engine.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from maas.errors import FareNotFound
 from maas.fares.in_force import TariffInForce
 from maas.fares.tables import NetworkRow
-from maas.journeys import Journey, Leg, Mode
+from maas.journeys import Leg, Mode
+
+INTERCHANGED = ("distance",)
+"""Rules under which changing vehicles at one station does not end a fare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +49,22 @@ def without_feed(public_id: str | None) -> str:
 
 
 def cut_into_runs(
-    journey: Journey, *, tariff_on: Callable[[date], TariffInForce], day_of: Callable[[Leg], date]
+    legs: Sequence[Leg],
+    *,
+    tariff_on: Callable[[date], TariffInForce],
+    day_of: Callable[[Leg], date],
+    entries: frozenset[int] = frozenset(),
 ) -> list[Run]:
-    """The runs of a journey in order; walks belong to none. Raises FareNotFound naming the leg."""
+    """The runs of these legs in order; walks belong to none. Raises FareNotFound naming the leg.
+
+    `entries` are the indices of the legs that taps show to begin with an entry through a gate.
+    """
     runs: list[Run] = []
-    for index, leg in enumerate(journey.legs):
+    for index, leg in enumerate(legs):
         if leg.mode is Mode.WALK:
             continue
         run = _start(index, leg, day_of(leg), tariff_on)
-        if runs and _extends(runs[-1], run, leg):
+        if runs and _extends(runs[-1], run, is_entry=index in entries):
             runs[-1] = replace(
                 runs[-1],
                 leg_indices=(*runs[-1].leg_indices, index),
@@ -90,15 +101,23 @@ def _start(index: int, leg: Leg, day: date, tariff_on: Callable[[date], TariffIn
     )
 
 
-def _extends(before: Run, run: Run, leg: Leg) -> bool:
+def seconds_between(before: Run, run: Run) -> int:
+    """From leaving the vehicle of one run to boarding the next."""
+    return int((run.first.departs_at - before.last.arrives_at).total_seconds())
+
+
+def _extends(before: Run, run: Run, *, is_entry: bool) -> bool:
     if before.network.network_id != run.network.network_id:
         return False
-    if leg.in_seat:
+    if run.first.in_seat:
         return True
-    if run.network.rule != "distance":
+    if run.network.rule not in INTERCHANGED:
         return False
-    same = before.tariff.is_same_station
     network_id = run.network.network_id
-    return same(network_id, before.destination, run.origin) and not same(
-        network_id, before.origin, run.destination
-    )
+    same = before.tariff.is_same_station
+    if same(network_id, before.origin, run.destination):
+        return False
+    within_s = before.tariff.find_gate_window(network_id, before.destination, run.origin)
+    if within_s is not None:
+        return seconds_between(before, run) <= within_s
+    return not is_entry and same(network_id, before.destination, run.origin)

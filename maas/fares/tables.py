@@ -59,7 +59,8 @@ class NetworkRow(Dated):
     `routes` are route ids without the feed, parted by spaces; a trailing * matches any ending.
     `stations` tells how a stop id becomes a station: `dotted` (Operator.Line.Station, a platform suffix such
     as .1 is dropped), `any` (the fare does not ask), or the name of a list in stops.csv (exact, else without
-    suffix). `worlds` are the price worlds sold; `app_world` is the one our own ticket is sold in.
+    suffix). `worlds` are the price worlds sold; `card` is a contactless bank card at the ticket's fare;
+    `app_world` is the world our own ticket is sold in.
     """
 
     table: ClassVar[str] = "networks"
@@ -68,7 +69,7 @@ class NetworkRow(Dated):
     rule: Literal["distance", "flat", "sections", "ship", "timed"]
     stations: str
     routes: str
-    worlds: Literal["ic ticket", "ticket", "ic"]
+    worlds: Literal["ic ticket card", "ic ticket", "ticket", "ic"]
     app_world: World
     name: str
     name_en: str
@@ -97,13 +98,18 @@ class LineKmRow(Dated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow(Dated):
-    """Two station names that are one station for the tariff; between two networks, where one may change."""
+    """Two station names that are one station for the tariff; between two networks, where one may change.
+
+    Within a network, `within_s` says that the change passes out of the gates and in again (改札外乗換): a
+    fare goes on when the next train is boarded so many seconds after alighting. The names may be one.
+    """
 
     table: ClassVar[str] = "links"
     network_id: str
     station: str
     other_network_id: str
     other_station: str
+    within_s: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +138,11 @@ class SpecialRow(Dated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscountRow(Dated):
-    """Taken off: `joint` once for two networks ridden as one; `boarding` off a second boarding in time."""
+    """Taken off: `joint` once for two networks ridden as one; `boarding` off a second boarding in time.
+
+    The second network is boarded at most `within_s` seconds after `window_from`, boarding or alighting the
+    first; a joint row without `within_s` has no limit. Media that have no discount have the amount 0.
+    """
 
     table: ClassVar[str] = "discounts"
     discount_id: str
@@ -140,6 +150,7 @@ class DiscountRow(Dated):
     network_id: str
     other_network_id: str
     within_s: int | None
+    window_from: Literal["boarding", "alighting"]
     adult_ic_minor: int
     adult_ticket_minor: int
     child_ic_minor: int

@@ -27,7 +27,7 @@ _SIGNS = {
     "BUS": "バス bus",
     "FERRY": "船 ship",
 }
-_MEDIA = {"ic": "IC", "ticket": "きっぷ ticket", "app": "アプリ app"}
+_MEDIA = {"ic": "IC", "ticket": "きっぷ ticket", "card": "タッチ決済 card", "app": "アプリ app"}
 
 
 def plan(
@@ -127,13 +127,17 @@ def _row(leg: dict[str, Any], journey_starts: datetime) -> tuple[Text, ...]:
 
 
 def _price_line(itinerary: dict[str, Any]) -> Text:
-    """Adult and child a medium; media with the same prices together; or why the price is unknown."""
+    """Adult and child a medium; media with the same prices together; or why no price is known.
+
+    A medium that some leg does not take, as buses do not take bank cards, is left out.
+    """
     by_medium: dict[str, list[str]] = {}
     for price in itinerary["prices"]:
-        total = price.get("total")
-        if total is None:
-            return Text(f"運賃不明 price unknown: {price.get('reason', '')}", style="yellow")
-        by_medium.setdefault(price["medium"], []).append(f"¥{total['amount_minor']:,}")
+        if (total := price.get("total")) is not None:
+            by_medium.setdefault(price["medium"], []).append(f"¥{total['amount_minor']:,}")
+    if not by_medium:
+        reason = next((price.get("reason", "") for price in itinerary["prices"]), "")
+        return Text(f"運賃不明 price unknown: {reason}", style="yellow")
     by_amounts: dict[tuple[str, ...], list[str]] = {}
     for medium, amounts in by_medium.items():
         by_amounts.setdefault(tuple(amounts), []).append(_MEDIA.get(medium, medium))

@@ -158,9 +158,16 @@ async def test_the_plan_over_http(planning: PlanningHouse) -> None:
     ] == ["SUBWAY", "WALK", "REGIONAL_RAIL"]
     assert first["networkVersion"] == "city-1"
     by_rider = {
-        (price["medium"], price["rider"]): price["total"]["amount_minor"] for price in first["prices"]
+        (price["medium"], price["rider"]): price["total"]["amount_minor"]
+        for price in first["prices"]
+        if "total" in price
     }
     assert (by_rider["ic", "adult"], by_rider["ic", "child"]) == (461, 230)
+    assert (by_rider["ticket", "adult"], by_rider["ticket", "child"]) == (470, 240)
+    # ゆりかもめ takes no contactless cards: that world has no price, and the reason is told.
+    card = [price for price in first["prices"] if price["medium"] == "card"]
+    assert all("no contactless bank cards" in price["reason"] for price in card)
+    assert len(card) == 2
     adult = first["prices"][0]
     for component in adult["components"]:
         addends = [addend["amount_minor"] for addend in component["addends"]]

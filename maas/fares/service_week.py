@@ -1,0 +1,203 @@
+"""What a customer owes for the rides of a service week: one pure function over all rules.
+
+Problem   Taps arrive late, doubled and in any order; passes, caps and the promise look at each other's
+          results. Whoever charges must get the same answer from the same rides, however they came.
+Idea      Rate everything from the start, always: price the rides of each medium as one chain
+          (engine.price_rides), take off the passes in hand (pass_cover.py), apply the caps (caps.py), then
+          keep the best-fare promise for each day and for the week (promise.py). The caller posts the
+          difference to what it posted before.
+Rule      A chain is the rides on one medium with the same company: a discount needs the same card. Rides of
+          one service week from Monday; a discount across the end of the week is not given. Passes bought
+          are purchases of their own: their price is in no cap and in no promise. Passes, caps and the
+          promise are the customer's, over all media.
+Invariant Any order of the same rides gives the same result. Charges less refunds never exceed the cheapest
+          combination of products, for each day and for the week, maximum fares aside.
+Not here  Which rides were made (taps), when the day is closed, and moving the money.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Literal
+
+from maas.fares.caps import CappedFare, apply_caps
+from maas.fares.charged import FareCharged, ServiceClock, build_fare_charged
+from maas.fares.engine import FareEngine
+from maas.fares.pass_cover import PassInHand, cover
+from maas.fares.promise import Refund, keep_promise
+from maas.fares.riders import ALONE, Company
+from maas.journeys import Journey
+from maas.prices import FareMedium, RiderCategory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RideMade:
+    """A finished ride from gate to gate (a flat bus: its one tap). `medium_ref` names the card or phone."""
+
+    ride_id: str
+    medium_ref: str
+    medium: FareMedium
+    journey: Journey
+    company: Company = ALONE
+
+    @property
+    def entered_at(self) -> datetime:
+        """When the ride began."""
+        return self.journey.departs_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RideUnfinished:
+    """A ride without its end: the operator's maximum fare is due, whole, and counts toward nothing."""
+
+    ride_id: str
+    medium_ref: str
+    entered_at: datetime
+    operator_id: str
+    maximum_minor: int
+    origin: str
+
+
+Ride = RideMade | RideUnfinished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodRefund:
+    """What the best-fare promise gives back for a day or for a week that begins on `starts_on`."""
+
+    period: Literal["day", "week"]
+    starts_on: date
+    refund: Refund
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekRated:
+    """All fares in the order of entry with their charges, and the refunds above zero: days, then the week.
+
+    `began` are the passes of hours that an entry has begun; `used` what each pass stood for, by operator.
+    """
+
+    fares: tuple[CappedFare, ...]
+    refunds: tuple[PeriodRefund, ...]
+    began: dict[str, datetime]
+    used: dict[str, dict[str, int]]
+
+    @property
+    def charged_minor(self) -> int:
+        """What the fares cost after passes and caps, before refunds."""
+        return sum(each.charge_minor for each in self.fares)
+
+    @property
+    def refunded_minor(self) -> int:
+        """What the promise gives back."""
+        return sum(each.refund.amount_minor for each in self.refunds)
+
+
+def rate_week(
+    engine: FareEngine,
+    rides: Iterable[Ride],
+    *,
+    rider: RiderCategory,
+    clock: ServiceClock,
+    passes: Sequence[PassInHand] = (),
+) -> WeekRated:
+    """Rate one customer's rides of one service week, or those known so far. Raises FareNotFound.
+
+    `rider` is who the customer is by the claims held; `passes` are those in hand at any time of the week.
+    Each ride has an id of its own.
+    """
+    ordered = sorted(rides, key=lambda ride: (ride.entered_at, ride.ride_id))
+    assert len({clock.week_of(ride.entered_at) for ride in ordered}) <= 1, "one service week at a time"
+    assert len({ride.ride_id for ride in ordered}) == len(ordered), "each ride is made once"
+    fares = list_fares(engine, ordered, rider=rider)
+    covered = cover(fares, passes)
+    charges = apply_caps(covered.fares, caps_on=engine.list_caps, rider=rider, clock=clock)
+    return WeekRated(
+        fares=tuple(charges),
+        refunds=tuple(_list_refunds(engine, charges, rider, clock)),
+        began=covered.began,
+        used=covered.used,
+    )
+
+
+def list_fares(engine: FareEngine, rides: Sequence[Ride], *, rider: RiderCategory) -> list[FareCharged]:
+    """The fares of rides in the order of entry, before passes and caps: medium by medium."""
+    by_medium: dict[str, list[Ride]] = {}
+    for ride in rides:
+        by_medium.setdefault(ride.medium_ref, []).append(ride)
+    return [
+        fare
+        for own in by_medium.values()
+        for key, chain in groupby(own, key=_chain_key)
+        for fare in (_rate_chain(engine, list(chain), rider) if key else map(_maximum, chain))
+    ]
+
+
+def _chain_key(ride: Ride) -> tuple[FareMedium, Company] | None:
+    return (ride.medium, ride.company) if isinstance(ride, RideMade) else None
+
+
+def _rate_chain(engine: FareEngine, chain: Sequence[Ride], rider: RiderCategory) -> list[FareCharged]:
+    rides = [ride for ride in chain if isinstance(ride, RideMade)]
+    medium, company = rides[0].medium, rides[0].company
+    components = engine.price_rides(
+        rides=[ride.journey for ride in rides], rider=rider, medium=medium, company=company
+    )
+    legs = [leg for ride in rides for leg in ride.journey.legs]
+    owners = [ride.ride_id for ride in rides for _ in ride.journey.legs]
+    fares = []
+    seen: dict[str, int] = {}
+    for component in components:
+        ride_ids = tuple(dict.fromkeys(owners[index] for index in component.leg_indices))
+        place = seen[ride_ids[0]] = seen.get(ride_ids[0], -1) + 1
+        fares.append(
+            build_fare_charged(
+                engine,
+                legs=legs,
+                component=component,
+                fare_id=f"{ride_ids[0]}/{place}",
+                ride_ids=ride_ids,
+                rider=rider,
+                medium=medium,
+                company=company,
+            )
+        )
+    return fares
+
+
+def _maximum(ride: Ride) -> FareCharged:
+    assert isinstance(ride, RideUnfinished), "only an unfinished ride costs the maximum"
+    return FareCharged(
+        fare_id=f"{ride.ride_id}/0",
+        entered_at=ride.entered_at,
+        amount_minor=ride.maximum_minor,
+        parts=(),
+        shares={ride.operator_id: ride.maximum_minor},
+        text=f"{ride.origin}→（出場の記録なし）",
+        text_en=f"{ride.origin} to (no exit recorded)",
+        is_maximum=True,
+        ride_ids=(ride.ride_id,),
+    )
+
+
+def _list_refunds(
+    engine: FareEngine, charges: Sequence[CappedFare], rider: RiderCategory, clock: ServiceClock
+) -> list[PeriodRefund]:
+    refunds = []
+    for day, own in groupby(charges, key=lambda each: clock.day_of(each.fare.entered_at)):
+        refund = keep_promise(list(own), passes_on=engine.list_passes, rider=rider, clock=clock)
+        if refund.amount_minor:
+            refunds.append(PeriodRefund(period="day", starts_on=day, refund=refund))
+    if charges:
+        refund = keep_promise(
+            charges,
+            passes_on=engine.list_passes,
+            rider=rider,
+            clock=clock,
+            refunded_before_minor=sum(each.refund.amount_minor for each in refunds),
+        )
+        if refund.amount_minor:
+            monday = clock.week_of(charges[0].fare.entered_at)
+            refunds.append(PeriodRefund(period="week", starts_on=monday, refund=refund))
+    return refunds
