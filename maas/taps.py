@@ -9,6 +9,7 @@ Idea      Rides are a pure function of the *set* of taps of one ticket: duplicat
             both places enter alone   stays BEGUN: earned when the service day is over, nobody rides for
             longer exit alone    stays ENDED: the entry tap is late or lost; earned like BEGUN
           A second scan or entry at one place within two minutes is the same person's second try.
+          A pass makes no ride: it is not used up, and earns no fare of its own.
 Not here  Whether a tap's ticket is genuine (tickets/verify.py) and what a ride earns (services/ticketing).
 Invariant an entitlement has at most one ride; pair_rides(permutation and repetition of taps) =
           pair_rides(taps); a tap more never makes fewer rides.
@@ -172,6 +173,8 @@ class _Pairing:
 
     def _fits(self, index: int, tap: Tap, *, leaving: bool) -> bool:
         entitlement = self._entitlements[index]
+        if entitlement.is_pass:
+            return False
         wanted = entitlement.destination_code if leaving else entitlement.origin_code
         return entitlement.operator_code == operator_code(tap.operator_id) and (
             wanted in (ANY_PLACE, place_code(tap.operator_id, tap.stop_id))

@@ -1,32 +1,26 @@
-"""Make the tickets of a confirmed order: one per rider, signed.
+"""Make the tickets of a confirmed order, signed.
 
 Idea      An entitlement per operator of each fare component, in order of riding. Buses, vans and bicycles are
-          boarded anywhere; trains and ships at the places bought. A rider with more than seven entitlements
+          boarded anywhere; trains and ships at the places bought. A code with more than five entitlements
           gets a further part. The ticket counts from the start of the service day of the first departure to
           the end of the service day of the last arrival; a service day begins at 04:00.
+Parties   Who shares a code is party.py's to say. On a shared code one check is for all, so a fare of the
+          ticket is then several components of the order: one a rider.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from maas.journeys import Journey, Leg, Mode
-from maas.prices import FareComponent, JourneyPrice, RiderCategory
+from maas.prices import FareComponent, JourneyPrice
 from maas.tickets.base45 import encode_base45
 from maas.tickets.keys import SigningKey
-from maas.tickets.ticket import (
-    ANY_PLACE,
-    ENTITLEMENTS_MAX,
-    NIBBLE,
-    Entitlement,
-    Ticket,
-    class_code,
-    encode_unsigned,
-    operator_code,
-    place_code,
-)
+from maas.tickets.layout import ENTITLEMENTS_MAX, encode_for_device, encode_static
+from maas.tickets.party import list_parties
+from maas.tickets.ticket import ANY_PLACE, Entitlement, Ticket, class_code, operator_code, place_code
 
 SERVICE_DAY_STARTS_AT_HOUR = 4
 BOARDED_ANYWHERE = frozenset({Mode.BUS, Mode.ON_DEMAND, Mode.BIKE, Mode.TRAM})
@@ -34,67 +28,112 @@ BOARDED_ANYWHERE = frozenset({Mode.BUS, Mode.ON_DEMAND, Mode.BIKE, Mode.TRAM})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedTicket:
-    """A signed ticket and whose it is. `payload` is what the QR code holds."""
+    """A signed ticket and whose it is. `payload` is what the QR code holds.
+
+    `fares` gives by fare index the components of the order that are ridden with it; of a pass none.
+    """
 
     ticket_id: UUID
     rider_index: int
     part: int
     ticket: Ticket
     payload: str
+    fares: tuple[tuple[int, ...], ...] = ()
 
 
 def sign(ticket: Ticket, key: SigningKey) -> str:
-    """The payload of a ticket."""
+    """The payload of a static ticket."""
     assert ticket.key_id == key.public.key_id, "a ticket names the key that signs it"
-    signed = encode_unsigned(ticket)
+    signed = encode_static(ticket)
     return encode_base45(signed + key.private_key.sign(signed))
 
 
+def sign_for_device(ticket: Ticket, key: SigningKey, *, anchor: bytes, period_s: int) -> bytes:
+    """The bytes that a device keeps and completes with the code of the moment (layout.encode_moment)."""
+    assert ticket.key_id == key.public.key_id, "a ticket names the key that signs it"
+    body = encode_for_device(ticket, period_s=period_s)
+    return body + key.private_key.sign(body + anchor)
+
+
 def issue_tickets(
-    *, order_id: UUID, journey: Journey, prices: Sequence[JourneyPrice], key: SigningKey, zone: ZoneInfo
+    *,
+    order_id: UUID,
+    journey: Journey,
+    prices: Sequence[JourneyPrice],
+    key: SigningKey,
+    zone: ZoneInfo,
+    are_together: bool = False,
 ) -> list[IssuedTicket]:
-    """All tickets of an order. The same order and key give the same tickets."""
+    """All tickets of an order. The same order and key give the same tickets.
+
+    `are_together` puts as many riders as fit on one code.
+    """
     issued = []
-    first_index = 0
-    for rider_index, price in enumerate(prices):
-        entitlements = list(_list_entitlements(journey, price.components, first_index))
-        first_index += len(price.components)
-        for part, chosen in enumerate(_parts(entitlements)):
-            ticket_id = uuid5(order_id, f"ticket/{rider_index}/{part}")
+    first_indices = _first_indices(prices)
+    for party in list_parties(prices, are_together=are_together):
+        leader = party.rider_indices[0]
+        fares = list(_iterate_fares(journey, prices[leader].components))
+        for part, chosen in enumerate(_parts(fares)):
+            ticket_id = uuid5(order_id, f"ticket/{leader}/{part}")
             ticket = Ticket(
                 key_id=key.public.key_id,
                 ticket_ref=ticket_id.bytes[:8].hex(),
-                order_ref=order_id.bytes[:4].hex(),
-                valid_from=_day_start(journey.departs_at, zone),
-                valid_until=_day_start(journey.arrives_at, zone) + timedelta(days=1),
-                # A ticket counts who is no child and no infant as an adult; the concession is shown on board.
-                adults=int(price.rider not in (RiderCategory.CHILD, RiderCategory.INFANT)),
-                children=int(price.rider is RiderCategory.CHILD),
-                infants=int(price.rider is RiderCategory.INFANT),
-                entitlements=tuple(chosen),
+                valid_from=service_day_start(journey.departs_at, zone),
+                valid_until=service_day_start(journey.arrives_at, zone) + timedelta(days=1),
+                adults=party.adults,
+                children=party.children,
+                infants=party.infants,
+                helpers=party.helpers,
+                concession=party.concession,
+                entitlements=_numbered(chosen),
             )
-            payload = sign(ticket, key)
             issued.append(
                 IssuedTicket(
-                    ticket_id=ticket_id, rider_index=rider_index, part=part, ticket=ticket, payload=payload
+                    ticket_id=ticket_id,
+                    rider_index=leader,
+                    part=part,
+                    ticket=ticket,
+                    payload=sign(ticket, key),
+                    fares=tuple(
+                        tuple(first_indices[rider] + place for rider in party.rider_indices)
+                        for place in dict.fromkeys(place for place, _ in chosen)
+                    ),
                 )
             )
     return issued
 
 
-def _list_entitlements(
-    journey: Journey, components: Iterable[FareComponent], first_index: int
-) -> Iterator[Entitlement]:
-    for component_index, component in enumerate(components, start=first_index):
+def _numbered(chosen: Sequence[tuple[int, Entitlement]]) -> tuple[Entitlement, ...]:
+    """`chosen` are entitlements with the place of their component among the rider's: numbered from 0."""
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(place for place, _ in chosen))}
+    return tuple(replace(each, fare_index=numbers[place]) for place, each in chosen)
+
+
+def _first_indices(prices: Sequence[JourneyPrice]) -> list[int]:
+    """Where each rider's components begin among all of the order."""
+    firsts, total = [], 0
+    for price in prices:
+        firsts.append(total)
+        total += len(price.components)
+    return firsts
+
+
+def _iterate_fares(
+    journey: Journey, components: Sequence[FareComponent]
+) -> Iterator[tuple[int, Entitlement]]:
+    for place, component in enumerate(components):
         legs = [journey.legs[index] for index in component.leg_indices]
         for operator_id in dict.fromkeys(leg.operator_id or "" for leg in legs):
             ridden = [leg for leg in legs if (leg.operator_id or "") == operator_id]
-            yield Entitlement(
-                operator_code=operator_code(operator_id),
-                component_index=component_index,
-                class_code=class_code(component.fare_class),
-                origin_code=_code(operator_id, ridden[0], ridden[0].origin.stop_id),
-                destination_code=_code(operator_id, ridden[-1], ridden[-1].destination.stop_id),
+            yield (
+                place,
+                Entitlement(
+                    operator_code=operator_code(operator_id),
+                    fare_index=0,
+                    class_code=class_code(component.fare_class),
+                    origin_code=_code(operator_id, ridden[0], ridden[0].origin.stop_id),
+                    destination_code=_code(operator_id, ridden[-1], ridden[-1].destination.stop_id),
+                ),
             )
 
 
@@ -104,21 +143,13 @@ def _code(operator_id: str, leg: Leg, stop_id: str | None) -> int:
     return place_code(operator_id, stop_id)
 
 
-def _parts(entitlements: list[Entitlement]) -> Iterator[list[Entitlement]]:
-    """At most seven to a ticket, and within sixteen component indices of its first."""
-    part: list[Entitlement] = []
-    for each in entitlements:
-        if part and (
-            len(part) == ENTITLEMENTS_MAX or each.component_index - part[0].component_index > NIBBLE
-        ):
-            yield part
-            part = []
-        part.append(each)
-    if part:
-        yield part
+def _parts(fares: list[tuple[int, Entitlement]]) -> Iterator[list[tuple[int, Entitlement]]]:
+    """At most five entitlements to a ticket."""
+    for start in range(0, len(fares), ENTITLEMENTS_MAX):
+        yield fares[start : start + ENTITLEMENTS_MAX]
 
 
-def _day_start(instant: datetime, zone: ZoneInfo) -> datetime:
+def service_day_start(instant: datetime, zone: ZoneInfo) -> datetime:
     """04:00 of the service day that an instant falls in."""
     local = instant.astimezone(zone)
     start = local.replace(hour=SERVICE_DAY_STARTS_AT_HOUR, minute=0, second=0, microsecond=0)

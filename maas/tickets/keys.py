@@ -1,9 +1,10 @@
-"""Signing keys, the published key list, and the list of revocations.
+"""Signing keys and the published key list.
 
-Problem   Checking devices work offline for days; keys change; a cancelled fare must stop being accepted.
+Problem   Checking devices work offline for days; keys change, and one may leak.
 Idea      A ticket names its key by number. The key list is public and says from when until when a key may
-          sign; a rotation adds a key and lets the old one run out. Revocations are a growing list of (ticket,
-          fare), fetched in differences.
+          sign; a rotation adds a key and lets the old one run out. A leaked key stays on the list, marked as
+          revoked: nothing that it signed counts any more, and its tickets are issued again with another.
+Not here  What else is revoked, and how a device hears of it (revocations.py).
 """
 
 import base64
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -23,17 +25,21 @@ class KeyListUnreadable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketKey:
-    """A public key and when tickets signed by it count. `public_key` is 32 bytes."""
+    """A public key and when tickets signed by it count. `public_key` is 32 bytes.
+
+    `revoked_at` is None as long as the key is trusted.
+    """
 
     key_id: int
     public_key: bytes
     valid_from: datetime
     valid_until: datetime
+    revoked_at: datetime | None = None
 
     def has_signed(self, signature: bytes, signed: bytes) -> bool:
         """Whether this key made the signature."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, signed)
+            _load_public(self.public_key).verify(signature, signed)
         except InvalidSignature:
             return False
         return True
@@ -81,25 +87,6 @@ class KeyList:
             raise KeyListUnreadable(f"no key list: {error}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revocations:
-    """Fares that count no more, as (ticket_ref, component_index)."""
-
-    revoked: frozenset[tuple[str, int]] = frozenset()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "Revocations":
-        """Read what `GET /api/ticketing/revocations` answers. Raises KeyListUnreadable."""
-        try:
-            entries = json.loads(text)["revocations"]
-            return cls(revoked=frozenset((str(e["ticket_ref"]), int(e["component_index"])) for e in entries))
-        except (ValueError, KeyError, TypeError) as error:
-            raise KeyListUnreadable(f"no revocation list: {error}") from None
-
-    def __contains__(self, fare: tuple[str, int]) -> bool:
-        return fare in self.revoked
-
-
 def encode_key(raw: bytes) -> str:
     """A key as unpadded base64url, as JWKs write it."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -112,10 +99,25 @@ def decode_key(text: str) -> bytes:
 
 def _read_key(entry: Mapping[str, Any]) -> TicketKey:
     raw = decode_key(entry["public_key"])
-    Ed25519PublicKey.from_public_bytes(raw)
-    valid_from, valid_until = (datetime.fromisoformat(entry[name]) for name in ("valid_from", "valid_until"))
-    if valid_from.tzinfo is None or valid_until.tzinfo is None:
-        raise ValueError("an instant without an offset")
+    _load_public(raw)
+    revoked_at = entry.get("revoked_at")
     return TicketKey(
-        key_id=int(entry["key_id"]), public_key=raw, valid_from=valid_from, valid_until=valid_until
+        key_id=int(entry["key_id"]),
+        public_key=raw,
+        valid_from=read_instant(entry["valid_from"]),
+        valid_until=read_instant(entry["valid_until"]),
+        revoked_at=None if revoked_at is None else read_instant(revoked_at),
     )
+
+
+def read_instant(text: str) -> datetime:
+    """An aware instant in ISO 8601. Raises ValueError."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"an instant without an offset: {text}")
+    return instant
+
+
+@lru_cache(maxsize=256)
+def _load_public(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)

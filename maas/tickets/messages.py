@@ -36,12 +36,26 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "签名无效，此车票不能使用。",
         "서명이 올바르지 않습니다. 이 승차권은 사용할 수 없습니다.",
     ),
+    VerdictStatus.REVOKED_KEY: (
+        "発行鍵が失効しています。アプリを更新するか、窓口で再発行を受けてください。",
+        "この きっぷの かぎは 止まりました。アプリか まどぐちで あたらしくしてください。",
+        "The key of this ticket was revoked. Refresh the app, or have it issued again at the counter.",
+        "签发密钥已被吊销，请刷新应用或到窗口重新签发。",
+        "발행 키가 폐기되었습니다. 앱을 새로 고치거나 창구에서 재발행받으세요.",
+    ),
     VerdictStatus.EXPIRED_KEY: (
         "期限切れの鍵で発行された乗車券です。窓口で再発行を受けてください。",
         "きっぷが ふるいです。まどぐちで あたらしくしてください。",
         "The ticket was issued with an expired key. Have it issued again at the counter.",
         "车票由过期密钥签发，请到窗口重新签发。",
         "만료된 키로 발행된 승차권입니다. 창구에서 재발행받으세요.",
+    ),
+    VerdictStatus.SUPERSEDED: (
+        "別の端末または新しい券面に移された乗車券です。新しい方をお見せください。",
+        "この きっぷは ふるいです。あたらしい ほうを 見せてください。",
+        "The ticket was moved to another phone or printed again. Show the newer one.",
+        "车票已转移到其他手机或已重新打印，请出示新的车票。",
+        "다른 기기로 옮겼거나 다시 발행된 승차권입니다. 새 승차권을 보여 주세요.",
     ),
     VerdictStatus.NOT_YET_VALID: (
         "まだ有効期間の前です。",
@@ -56,6 +70,27 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "The ticket has expired.",
         "车票已过有效期。",
         "유효 기간이 지났습니다.",
+    ),
+    VerdictStatus.STALE_CODE: (
+        "古いコードです。画面の写真は使えません。アプリで今のコードを表示してください。",
+        "ふるい コードです。しゃしんは つかえません。アプリを ひらいてください。",
+        "The code is old. A screenshot does not count: open the app and show the moving code.",
+        "此码已过时。截图无效，请打开应用出示实时二维码。",
+        "지난 코드입니다. 화면 캡처는 쓸 수 없습니다. 앱을 열어 현재 코드를 보여 주세요.",
+    ),
+    VerdictStatus.EARLY_CODE: (
+        "スマートフォンの時計が進んでいます。時刻を自動設定にしてください。",
+        "スマホの 時計が すすんでいます。時計を なおしてください。",
+        "The clock of the phone is fast. Set its time automatically and try again.",
+        "手机时钟偏快，请将时间设为自动后重试。",
+        "휴대전화 시계가 빠릅니다. 시간을 자동으로 설정하고 다시 시도하세요.",
+    ),
+    VerdictStatus.STATIC_REFUSED: (
+        "ここでは動くコードが必要です。アプリで表示してください。",
+        "ここでは かみは つかえません。アプリの コードを 見せてください。",
+        "A moving code is needed here. Show it in the app.",
+        "此处需要动态二维码，请在应用中出示。",
+        "이곳에서는 움직이는 코드가 필요합니다. 앱에서 보여 주세요.",
     ),
     VerdictStatus.WRONG_OPERATOR: (
         "この事業者では使えない乗車券です。",
@@ -84,6 +119,13 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "The ticket is for another class. Please ask the staff.",
         "舱位等级不符，请联系工作人员。",
         "등급이 다릅니다. 직원에게 문의하세요.",
+    ),
+    VerdictStatus.REPLAYED: (
+        "このコードは別の場所で読み取り済みです。今の画面をお見せください。",
+        "この コードは ほかの ところで つかいました。いまの 画面を 見せてください。",
+        "This code was already shown elsewhere. Ask to see the live screen.",
+        "此码已在别处出示，请出示实时画面。",
+        "이 코드는 다른 곳에서 이미 사용되었습니다. 현재 화면을 보여 주세요.",
     ),
     VerdictStatus.ALREADY_USED: (
         "すでに使用された乗車券です。",

@@ -1,92 +1,95 @@
-"""A ticket as bytes: at most 125 of them, so that its QR code stays at version 8 with error correction M.
+"""What a ticket says: who may ride, when, and what for. How it is written as bytes is layout.py's matter.
 
-Problem   A gate or an inspector must judge a ticket in a fraction of a second, without a network, from a code
-          that an old telephone can show and a cheap camera can read.
-Idea      A fixed head, up to seven entitlements of five bytes, and an Ed25519 signature over both.
-
-  offset  bytes  what
-  0       1      version of this layout (1)
-  1       2      key id
-  3       8      ticket number: the first 8 bytes of the ticket's UUID, its `ticket_ref` as hex
-  11      4      order reference: the first 4 bytes of the order's UUID
-  15      4      valid from, minutes since 2020-01-01T00:00Z
-  19      2      minutes of validity
-  21      2      riders: four bits each for adults, children, infants; four bits are 0
-  23      1      component index of the entitlements' index 0
-  24      1      number of entitlements, 0 to 7
-  25      5 each operator code (2), component index above the base (4 bits) and class (4 bits), boarding place
-  (1),
-                 alighting place (1); a place of 0 means any
-  end     64     signature
-
-          Operators and places are short hashes, so a checking device needs no table of names. Two operators
-          may share a code (1 in 65,536) and two places of one operator theirs (1 in 255): then a genuine
-          ticket is accepted where it should not be, never the other way round; a forged one is not accepted
-          anywhere.
-Not here  Judging (verify.py), keys and revocations (keys.py), pictures (drawing.py).
-Invariant decode(encode(ticket)) = ticket.
+Problem   A gate or an inspector must judge a ticket without a network and without tables of names.
+Idea      Operators, stations and areas are short hashes: a checking device computes those of its own place
+          and compares. Two operators may share a code (1 in 65,536) and two places of one operator theirs (1
+          in 255): then a genuine ticket is accepted where it should not be, never the other way round; a
+          forged one is not accepted anywhere.
+Not here  Bytes (layout.py), judging (verify.py), keys (keys.py), pictures (drawing.py).
 """
 
 import hashlib
-import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from enum import StrEnum
 
 from maas.prices import RiderCategory
-from maas.tickets.base45 import NotBase45, decode_base45
 
-LAYOUT_VERSION = 1
-BYTES_MAX = 125
-ENTITLEMENTS_MAX = 7
-SIGNATURE_BYTES = 64
-EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-# About the year 2200. Four bytes of minutes reach beyond the last year that a datetime can hold.
-STARTS_MAX = 95_000_000
 ANY_PLACE = 0
-NIBBLE = 0x0F
+ANY_AREA = 0
 CLASSES = ("", "2nd", "2nd_berth", "special_2nd", "special_2nd_berth", "1st", "special_1st", "special", "jet")
 OTHER_CLASS = 15
-HEAD = struct.Struct(">BH8s4sIHHBB")
-ENTITLEMENT = struct.Struct(">HBBB")
 
 
-class TicketMalformed(ValueError):
-    """The payload is no ticket of a layout known here."""
+class TicketForm(StrEnum):
+    """What the code is shown on.
+
+    STATIC   paper, a picture, a wallet's pass: never changes, each fare is used once
+    DEVICE   the holder's telephone: changes every few seconds, by a secret that never leaves it
+    """
+
+    STATIC = "static"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """The right to one fare at one operator. Places are codes; see `place_code`."""
+    """A right at one operator: to one fare, or (a pass) to every ride of an area.
+
+    `fare_index` numbers the fares of a ticket; two entitlements of one joint fare share it (layout 1: the
+    component's index in the order). Places and areas are codes, 0 is any. Of a pass only: `area_code`, and
+    `hours`, the hours that it lasts from its first use (0: as long as the ticket).
+    """
 
     operator_code: int
-    component_index: int
+    fare_index: int
     class_code: int
     origin_code: int = ANY_PLACE
     destination_code: int = ANY_PLACE
+    is_pass: bool = False
+    area_code: int = ANY_AREA
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What the issuer promises. `ticket_ref` and `order_ref` are hex; instants are whole minutes, aware."""
+    """What the issuer promises. `ticket_ref` is hex; instants are whole minutes, aware.
+
+    `edition` counts the codes issued for a ticket: a new telephone or a reprint gets the next, and the
+    earlier ones count no more. `concession` is what the adults must be able to show, None for nothing.
+    """
 
     key_id: int
     ticket_ref: str
-    order_ref: str
     valid_from: datetime
     valid_until: datetime
     adults: int
     children: int
     infants: int
     entitlements: tuple[Entitlement, ...]
+    helpers: int = 0
+    concession: RiderCategory | None = None
+    edition: int = 0
+    form: TicketForm = TicketForm.STATIC
 
     @property
     def riders(self) -> dict[RiderCategory, int]:
-        """How many of whom."""
-        return {
+        """How many of whom may pass on this code; adults with their concession stand under its name."""
+        counts = {
             RiderCategory.ADULT: self.adults,
             RiderCategory.CHILD: self.children,
             RiderCategory.INFANT: self.infants,
         }
+        if self.concession is not None:
+            counts[self.concession] = counts.pop(RiderCategory.ADULT)
+        if self.helpers:
+            counts[RiderCategory.HELPER] = self.helpers
+        return counts
+
+    @property
+    def rider_count(self) -> int:
+        """How many people pass on one check of this code."""
+        return self.adults + self.children + self.infants + self.helpers
 
 
 def operator_code(operator_id: str) -> int:
@@ -96,8 +99,16 @@ def operator_code(operator_id: str) -> int:
 
 def place_code(operator_id: str, stop_id: str) -> int:
     """1 to 255 for a station of an operator; all platforms of a station share it (see `station_key`)."""
-    digest = hashlib.sha256(f"{operator_id}/{station_key(stop_id)}".encode()).digest()
-    return digest[0] % 255 + 1
+    return _code(f"{operator_id}/{station_key(stop_id)}")
+
+
+def area_code(operator_id: str, area_id: str) -> int:
+    """1 to 255 for an area (a fare zone, a network) of an operator."""
+    return _code(f"{operator_id}/area/{area_id}")
+
+
+def _code(text: str) -> int:
+    return hashlib.sha256(text.encode()).digest()[0] % 255 + 1
 
 
 def station_key(stop_id: str) -> str:
@@ -115,73 +126,3 @@ def station_key(stop_id: str) -> str:
 def class_code(fare_class: str | None) -> int:
     """Four bits for a ship's class; 0 where there is none, 15 for a class without a code."""
     return CLASSES.index(fare_class or "") if (fare_class or "") in CLASSES else OTHER_CLASS
-
-
-def encode_unsigned(ticket: Ticket) -> bytes:
-    """The bytes that are signed."""
-    assert len(ticket.entitlements) <= ENTITLEMENTS_MAX, "a rider with more fares gets a second ticket"
-    minutes = int((ticket.valid_until - ticket.valid_from).total_seconds()) // 60
-    base = min((each.component_index for each in ticket.entitlements), default=0)
-    riders = ticket.adults << 12 | ticket.children << 8 | ticket.infants << 4
-    head = HEAD.pack(
-        LAYOUT_VERSION,
-        ticket.key_id,
-        bytes.fromhex(ticket.ticket_ref),
-        bytes.fromhex(ticket.order_ref),
-        int((ticket.valid_from - EPOCH).total_seconds()) // 60,
-        minutes,
-        riders,
-        base,
-        len(ticket.entitlements),
-    )
-    body = b"".join(_encode_entitlement(each, base) for each in ticket.entitlements)
-    assert len(head) + len(body) + SIGNATURE_BYTES <= BYTES_MAX, "a ticket fits a QR code of version 8"
-    return head + body
-
-
-def decode_payload(payload: str) -> tuple[Ticket, bytes, bytes]:
-    """The ticket, the signed bytes and the signature; nothing is trusted yet. Raises TicketMalformed."""
-    try:
-        raw = decode_base45(payload)
-    except NotBase45 as error:
-        raise TicketMalformed(str(error)) from None
-    signed, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
-    if not HEAD.size <= len(signed) <= BYTES_MAX - SIGNATURE_BYTES or signed[0] != LAYOUT_VERSION:
-        raise TicketMalformed(f"{len(raw)} bytes of layout {raw[0] if raw else None}")
-    head = HEAD.unpack_from(signed)
-    _, key_id, ticket_number, order_number, starts, minutes, riders, base, count = head
-    if len(signed) != HEAD.size + count * ENTITLEMENT.size or riders & NIBBLE or starts > STARTS_MAX:
-        raise TicketMalformed(f"{count} entitlements in {len(signed)} bytes")
-    valid_from = EPOCH + timedelta(minutes=starts)
-    ticket = Ticket(
-        key_id=key_id,
-        ticket_ref=ticket_number.hex(),
-        order_ref=order_number.hex(),
-        valid_from=valid_from,
-        valid_until=valid_from + timedelta(minutes=minutes),
-        adults=riders >> 12 & NIBBLE,
-        children=riders >> 8 & NIBBLE,
-        infants=riders >> 4 & NIBBLE,
-        entitlements=tuple(
-            _decode_entitlement(each, base) for each in ENTITLEMENT.iter_unpack(signed[HEAD.size :])
-        ),
-    )
-    return ticket, signed, signature
-
-
-def _encode_entitlement(each: Entitlement, base: int) -> bytes:
-    above = each.component_index - base
-    assert 0 <= above <= NIBBLE, "the fares of one ticket lie within sixteen of each other"
-    packed = above << 4 | each.class_code
-    return ENTITLEMENT.pack(each.operator_code, packed, each.origin_code, each.destination_code)
-
-
-def _decode_entitlement(values: tuple[int, ...], base: int) -> Entitlement:
-    code, packed, origin, destination = values
-    return Entitlement(
-        operator_code=code,
-        component_index=base + (packed >> 4),
-        class_code=packed & NIBBLE,
-        origin_code=origin,
-        destination_code=destination,
-    )

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from maas.tickets.keys import KeyList, KeyListUnreadable, Revocations
+from maas.tickets.keys import KeyList, KeyListUnreadable
 from maas.tickets.messages import message_for
+from maas.tickets.revocations import Revocations
 from maas.tickets.ticket import CLASSES, Ticket
 from maas.tickets.verify import Checkpoint, Verdict, verify
 from services.cli.errors import CommandFailed
@@ -93,7 +94,7 @@ def _table(ticket: Ticket) -> Table:
         table.add_column(column)
     for each in ticket.entitlements:
         table.add_row(
-            str(each.component_index),
+            str(each.fare_index),
             f"{each.operator_code:04x}",
             CLASSES[each.class_code] if each.class_code < len(CLASSES) else "other",
             f"{each.origin_code:02x}" if each.origin_code else "any",

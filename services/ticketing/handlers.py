@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
-from uuid import UUID
 
 from maas.prices import RiderCategory
 from maas.tickets.drawing import check_code, draw_as_svg
 from maas.tickets.keys import TicketKey, encode_key
+from maas.tickets.layout import decode_payload
 from payments.money import yen
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
@@ -101,32 +101,36 @@ class TicketingHandlers:
         return row
 
     async def _views(self, rows: Sequence[Any]) -> list[TicketView]:
-        fares: dict[UUID, dict[int, Any]] = defaultdict(dict)
-        for fare in await self.store.list_fares(row["order_id"] for row in rows):
-            fares[fare["order_id"]][fare["component_index"]] = fare
-        return [_ticket_view(row, fares[row["order_id"]]) for row in rows]
+        fares: dict[str, list[Any]] = defaultdict(list)
+        for fare in await self.store.list_fares(row["ticket_ref"] for row in rows):
+            fares[fare["ticket_ref"]].append(fare)
+        return [_ticket_view(row, fares[row["ticket_ref"]]) for row in rows]
 
 
-def _ticket_view(row: Any, fares: Mapping[int, Any]) -> TicketView:
+def _ticket_view(row: Any, fares: Sequence[Any]) -> TicketView:
+    ticket = decode_payload(row["payload"]).ticket
     return TicketView(
         ticket_id=row["ticket_id"],
         ticket_ref=row["ticket_ref"],
         order_id=row["order_id"],
         rider=RiderCategory(row["rider"]),
         rider_index=row["rider_index"],
+        riders={rider: count for rider, count in ticket.riders.items() if count},
         part=row["part"],
         valid_from=row["valid_from"],
         valid_until=row["valid_until"],
         issued_at=row["issued_at"],
         payload=row["payload"],
         check_code=check_code(row["payload"]),
-        fares=[_fare_view(fares[index]) for index in dict.fromkeys(row["component_indices"])],
+        fares=[_fare_view(fare) for fare in fares],
     )
 
 
 def _fare_view(fare: Any) -> FareView:
     return FareView(
+        fare_index=fare["fare_index"],
         component_index=fare["component_index"],
+        rider=RiderCategory(fare["rider"]),
         operator_ids=fare["operator_ids"],
         origin=fare["origin_name"],
         destination=fare["destination_name"],

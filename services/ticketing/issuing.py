@@ -24,7 +24,7 @@ class Issuing:
         self._zone = zone
 
     async def on_order_confirmed(self, tx: Any, event: OrderConfirmed, _envelope: Envelope) -> None:
-        """Issue one ticket a rider (more where one code cannot hold all fares), exactly once."""
+        """Issue one ticket a party (more where one code cannot hold all fares), exactly once."""
         now = self._context.clock.now()
         key = await asyncio.to_thread(self._keys.key_for, valid_from=event.journey.departs_at, now=now)
         issued = issue_tickets(
@@ -36,9 +36,9 @@ class Issuing:
                     ticket_id=ticket.ticket_id, order_id=event.order_id, traveller_id=event.traveller_id
                 )
                 await self._context.outbox.append(tx, told)
-        components = [component for price in event.prices for component in price.components]
-        for component_index, component in enumerate(components):
-            await self._store.insert_fare(tx, event, component_index, component)
+        components = [(component, price.rider) for price in event.prices for component in price.components]
+        for component_index, (component, rider) in enumerate(components):
+            await self._store.insert_fare(tx, event, component_index, component, rider)
         await self._store.renew_revocations(tx, event.order_id)
 
     async def on_leg_cancelled(self, tx: Any, event: LegCancelled, _envelope: Envelope) -> None:

@@ -88,7 +88,7 @@ class TapAnswer(Model):
     tap_id: UUID
     status: TapStatus
     storage: Literal["new", "repeated", "conflicting"]
-    component_index: int | None
+    fare_index: int | None
     messages: dict[str, str]
 
 
@@ -99,9 +99,11 @@ class TapAnswers(Model):
 
 
 class FareView(Model):
-    """A fare on a ticket. `state`: unused, begun, used or revoked."""
+    """A rider's fare on a ticket. `state`: unused, begun, used or revoked."""
 
+    fare_index: int
     component_index: int
+    rider: RiderCategory
     operator_ids: list[str]
     origin: str
     destination: str
@@ -118,6 +120,7 @@ class TicketView(Model):
     order_id: UUID
     rider: RiderCategory
     rider_index: int
+    riders: dict[RiderCategory, int]
     part: int
     valid_from: datetime
     valid_until: datetime
@@ -163,11 +166,12 @@ class RevocationQuery(Model):
 
 
 class RevocationView(Model):
-    """A fare that counts no more."""
+    """A fare that counts no more, on whichever code of its ticket."""
 
+    kind: Literal["fare"] = "fare"
     sequence: int
     ticket_ref: str
-    component_index: int
+    fare_index: int
     revoked_at: datetime
     reason: str
 

@@ -3,13 +3,17 @@
 -- name: insert_ticket
 -- No row when the ticket is there already.
 insert into ticket (ticket_id, ticket_ref, order_id, rider_index, part, rider, traveller_id, payload,
-    component_indices, valid_from, valid_until, issued_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning ticket_id
+    valid_from, valid_until, issued_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing returning ticket_id
+
+-- name: insert_ticket_fare
+insert into ticket_fare (ticket_ref, fare_index, order_id, component_index)
+select $1, $2, $3, component_index from unnest($4::int[]) as component_index on conflict do nothing
 
 -- name: insert_fare
 insert into fare (order_id, component_index, leg_indices, operator_ids, fare_class, mode, amount_minor, shares,
-    origin_name, origin_lat, origin_lon, destination_name, destination_lat, destination_lon)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing
+    origin_name, origin_lat, origin_lon, destination_name, destination_lat, destination_lon, rider)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing
 
 -- name: lock_revocations
 -- Locks: revocations of this schema, one writer at a time, so that sequences commit in order.
@@ -25,9 +29,14 @@ on conflict do nothing
 update revocation set sequence = nextval('revocation_sequence') where order_id = $1
 
 -- name: list_revocations
-select r.sequence, t.ticket_ref, r.component_index, r.revoked_at, r.reason
-from revocation r join ticket t on t.order_id = r.order_id and r.component_index = any(t.component_indices)
-where r.sequence > $1 order by r.sequence, t.ticket_ref limit $2
+-- A fare of a shared code counts as long as one of its riders' does. Index: ticket_fare_of_component.
+with news as (select distinct order_id from revocation where sequence > $1)
+select max(r.sequence) as sequence, f.ticket_ref, f.fare_index, max(r.revoked_at) as revoked_at, max(r.reason) as reason
+from ticket_fare f left join revocation r using (order_id, component_index)
+where f.order_id in (select order_id from news)
+group by f.ticket_ref, f.fare_index
+having bool_and(r.sequence is not null) and max(r.sequence) > $1
+order by sequence, f.ticket_ref limit $2
 
 -- name: list_tickets
 -- Index: ticket_of_traveller.
@@ -42,18 +51,25 @@ select * from ticket where ticket_id = $1 and traveller_id = $2
 select ticket_id, ticket_ref, order_id from ticket where ticket_ref = any($1::text[]) order by ticket_ref for update
 
 -- name: list_revoked_of_tickets
-select t.ticket_ref, r.component_index
-from ticket t join revocation r on r.order_id = t.order_id and r.component_index = any(t.component_indices)
-where t.ticket_ref = any($1::text[])
+select f.ticket_ref, f.fare_index
+from ticket_fare f left join revocation r using (order_id, component_index)
+where f.ticket_ref = any($1::text[])
+group by f.ticket_ref, f.fare_index having bool_and(r.sequence is not null)
 
--- name: list_fares_of_orders
-select f.*, r.revoked_at, e.rated_at,
+-- name: list_fares_of_tickets
+-- The fares of tickets, one row a component, with what became of it.
+select t.ticket_ref, t.fare_index, f.*, r.revoked_at, e.rated_at,
     (select max(ride.state) from ride
-     where ride.order_id = f.order_id and ride.component_index = f.component_index) as ride_state
-from fare f
+     where ride.ticket_ref = t.ticket_ref and ride.fare_index = t.fare_index) as ride_state
+from ticket_fare t
+join fare f using (order_id, component_index)
 left join revocation r using (order_id, component_index)
 left join rated_fare e using (order_id, component_index)
-where f.order_id = any($1::uuid[]) order by f.order_id, f.component_index
+where t.ticket_ref = any($1::text[]) order by t.ticket_ref, t.fare_index, t.component_index
+
+-- name: list_components
+-- The components that a fare of a ticket stands for.
+select component_index from ticket_fare where ticket_ref = $1 and fare_index = $2 order by component_index
 
 -- name: insert_tap
 -- No row when this device has sent this sequence before.
@@ -89,7 +105,7 @@ update ticket set rate_at = $2 where ticket_ref = $1
 delete from ride where ticket_ref = $1 and not entitlement_index = any($2::int[])
 
 -- name: upsert_ride
-insert into ride (ticket_ref, entitlement_index, ride_id, order_id, component_index, operator_id, state,
+insert into ride (ticket_ref, entitlement_index, ride_id, order_id, fare_index, operator_id, state,
     began_at, ended_at, origin_stop_id, destination_stop_id)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (ticket_ref, entitlement_index) do update set state = excluded.state, operator_id = excluded.operator_id,
@@ -107,10 +123,13 @@ on conflict do nothing returning component_index
 select * from fare where order_id = $1 and component_index = $2
 
 -- name: list_rides
-select ride.*, t.ticket_id, t.rider, f.amount_minor, f.fare_class, f.origin_name, f.destination_name, e.rated_at
+-- One row a rider's fare: riders on one code ride together.
+select ride.*, tf.component_index, t.ticket_id, f.rider, f.amount_minor, f.fare_class, f.origin_name,
+    f.destination_name, e.rated_at
 from ride
 join ticket t using (ticket_ref)
-join fare f on f.order_id = ride.order_id and f.component_index = ride.component_index
-left join rated_fare e on e.order_id = ride.order_id and e.component_index = ride.component_index
+join ticket_fare tf using (ticket_ref, fare_index)
+join fare f on f.order_id = ride.order_id and f.component_index = tf.component_index
+left join rated_fare e on e.order_id = ride.order_id and e.component_index = tf.component_index
 where t.traveller_id = $1
-order by coalesce(ride.began_at, ride.ended_at) desc, ride.ride_id limit $2
+order by coalesce(ride.began_at, ride.ended_at) desc, ride.ride_id, tf.component_index limit $2

@@ -12,13 +12,14 @@ Idea      A ticket that has news carries `rate_at`. The worker claims one (SKIP 
 import asyncio
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from maas.events import RideRated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
-from maas.tickets.ticket import decode_payload
+from maas.tickets.layout import decode_payload
 from services.platform.context import ServiceContext
 from services.ticketing.store import TicketingStore, ride_id_of
 
@@ -72,21 +73,31 @@ class Rating:
         return True
 
     async def _rate(self, tx: Any, ticket: Any, now: datetime) -> None:
-        entitlements = decode_payload(ticket["payload"])[0].entitlements
-        component_indices = [each.component_index for each in entitlements]
+        entitlements = decode_payload(ticket["payload"]).ticket.entitlements
+        fare_indices = [each.fare_index for each in entitlements]
         taps = await self._store.list_counted_taps(tx, ticket["ticket_ref"])
         rides = pair_rides(taps, entitlements)
-        await self._store.keep_rides(tx, ticket, rides, component_indices)
+        await self._store.keep_rides(tx, ticket, rides, fare_indices)
         for ride in rides:
             if is_earned(ride, now=now, zone=self._zone):
-                await self._earn(tx, ticket, ride, component_indices[ride.entitlement_index], now)
+                fare_index = fare_indices[ride.entitlement_index]
+                components = await self._store.list_components(tx, ticket["ticket_ref"], fare_index)
+                for companion, component_index in enumerate(components):
+                    await self._earn(
+                        tx,
+                        ride,
+                        ride_id=ride_id_of(ticket["ticket_id"], ride, companion=companion),
+                        order_id=ticket["order_id"],
+                        component_index=component_index,
+                        now=now,
+                    )
         waiting = [earned_at(ride, zone=self._zone) for ride in rides if ride.state is not RideState.COMPLETE]
         due = min((instant for instant in waiting if instant > now), default=None)
         await self._store.set_rate_at(tx, ticket["ticket_ref"], due)
 
-    async def _earn(self, tx: Any, ticket: Any, ride: Ride, component_index: int, now: datetime) -> None:
-        ride_id = ride_id_of(ticket["ticket_id"], ride)
-        order_id = ticket["order_id"]
+    async def _earn(
+        self, tx: Any, ride: Ride, *, ride_id: UUID, order_id: UUID, component_index: int, now: datetime
+    ) -> None:
         if not await self._store.insert_rated_fare(tx, order_id, component_index, ride_id=ride_id, now=now):
             return
         fare = await self._store.get_fare(tx, order_id, component_index)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from maas.events import OrderConfirmed
-from maas.prices import FareComponent
+from maas.prices import FareComponent, RiderCategory
 from maas.taps import Ride, Tap, TapKind
 from maas.tickets.issue import IssuedTicket
 from services.platform.database import Database, load_queries
@@ -43,17 +43,27 @@ class TicketingStore:
             event.prices[issued.rider_index].rider.value,
             event.traveller_id,
             issued.payload,
-            [each.component_index for each in ticket.entitlements],
             ticket.valid_from,
             ticket.valid_until,
             now,
         )
-        return fresh is not None
+        if fresh is None:
+            return False
+        for fare_index, components in enumerate(issued.fares):
+            await tx.execute(
+                queries["insert_ticket_fare"], ticket.ticket_ref, fare_index, event.order_id, list(components)
+            )
+        return True
 
     async def insert_fare(
-        self, tx: Any, event: OrderConfirmed, component_index: int, component: FareComponent
+        self,
+        tx: Any,
+        event: OrderConfirmed,
+        component_index: int,
+        component: FareComponent,
+        rider: RiderCategory,
     ) -> None:
-        """Keep what a fare earns and for whom."""
+        """Keep what a fare earns, for whom, and whose it is."""
         legs = [event.journey.legs[index] for index in component.leg_indices]
         origin, destination = legs[0].origin, legs[-1].destination
         await tx.execute(
@@ -68,6 +78,7 @@ class TicketingStore:
             component.shares,
             *(origin.name, origin.lat, origin.lon),
             *(destination.name, destination.lat, destination.lon),
+            rider.value,
         )
 
     async def revoke(
@@ -94,9 +105,14 @@ class TicketingStore:
         """The traveller's own ticket, else None."""
         return await self._database.fetchrow(queries["find_ticket"], ticket_id, traveller_id)
 
-    async def list_fares(self, order_ids: Iterable[UUID]) -> list[Any]:
-        """The fares of orders with what became of them."""
-        return await self._database.fetch(queries["list_fares_of_orders"], list(set(order_ids)))
+    async def list_fares(self, ticket_refs: Iterable[str]) -> list[Any]:
+        """The fares of tickets, one row a component, with what became of them."""
+        return await self._database.fetch(queries["list_fares_of_tickets"], list(ticket_refs))
+
+    async def list_components(self, tx: Any, ticket_ref: str, fare_index: int) -> list[int]:
+        """The components of the order that a fare of a ticket stands for."""
+        rows = await tx.fetch(queries["list_components"], ticket_ref, fare_index)
+        return [row["component_index"] for row in rows]
 
     async def lock_tickets(self, tx: Any, ticket_refs: Iterable[str]) -> set[str]:
         """Lock those tickets that exist, in one order; returns them."""
@@ -104,9 +120,9 @@ class TicketingStore:
         return {row["ticket_ref"] for row in rows}
 
     async def list_revoked(self, tx: Any, ticket_refs: Iterable[str]) -> frozenset[tuple[str, int]]:
-        """The revoked fares of these tickets, as (ticket_ref, component_index)."""
+        """The revoked fares of these tickets, as (ticket_ref, fare_index)."""
         rows = await tx.fetch(queries["list_revoked_of_tickets"], sorted(set(ticket_refs)))
-        return frozenset((row["ticket_ref"], row["component_index"]) for row in rows)
+        return frozenset((row["ticket_ref"], row["fare_index"]) for row in rows)
 
     async def insert_tap(
         self,
@@ -167,7 +183,7 @@ class TicketingStore:
         await tx.execute(queries["set_rate_at"], ticket_ref, rate_at)
 
     async def keep_rides(
-        self, tx: Any, ticket: Any, rides: Sequence[Ride], component_indices: Sequence[int]
+        self, tx: Any, ticket: Any, rides: Sequence[Ride], fare_indices: Sequence[int]
     ) -> None:
         """Make the ride rows of a ticket those that its taps make now."""
         kept = [ride.entitlement_index for ride in rides]
@@ -179,7 +195,7 @@ class TicketingStore:
                 ride.entitlement_index,
                 ride_id_of(ticket["ticket_id"], ride),
                 ticket["order_id"],
-                component_indices[ride.entitlement_index],
+                fare_indices[ride.entitlement_index],
                 ride.last_tap.operator_id,
                 ride.state.value,
                 ride.began and ride.began.tapped_at,
@@ -206,6 +222,7 @@ class TicketingStore:
         return await self._database.fetch(queries["list_rides"], traveller_id, limit)
 
 
-def ride_id_of(ticket_id: UUID, ride: Ride) -> UUID:
-    """The id of a ride: an entitlement has one ride."""
-    return uuid5(ticket_id, f"ride/{ride.entitlement_index}")
+def ride_id_of(ticket_id: UUID, ride: Ride, *, companion: int = 0) -> UUID:
+    """The id of a ride: an entitlement has one for each rider of its code; `companion` 0 leads."""
+    name = f"ride/{ride.entitlement_index}"
+    return uuid5(ticket_id, f"{name}/{companion}" if companion else name)

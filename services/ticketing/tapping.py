@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from maas.events import TapRecorded
 from maas.taps import Tap, TapKind, pair_rides, service_date_of
-from maas.tickets.keys import Revocations
 from maas.tickets.messages import message_for
+from maas.tickets.revocations import Revocations
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, authenticate, verify
 from services.platform.auth import Principal
 from services.platform.context import ServiceContext
@@ -162,6 +162,6 @@ def _answer(
         tap_id=tap_id_of(device_id, tap.sequence),
         status=status,
         storage=storage,
-        component_index=entitlement.component_index if entitlement else None,
+        fare_index=entitlement.fare_index if entitlement else None,
         messages={} if status == "recorded" else message_for(status),
     )

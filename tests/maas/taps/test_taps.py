@@ -65,7 +65,7 @@ def test_half_known_rides_are_earned_when_the_service_day_is_over() -> None:
 
 
 def test_a_second_try_at_the_gate_is_not_a_second_ride() -> None:
-    two_buses = (Entitlement(operator_code=operator_code("B"), component_index=0, class_code=0),) * 2
+    two_buses = (Entitlement(operator_code=operator_code("B"), fare_index=0, class_code=0),) * 2
     scans = [tap(SCAN, "B", "stop", clock) for clock in ("08:00", "08:01")]
     assert len(pair_rides(scans, two_buses)) == 1
     # 120 s later, or another stop at once, is another boarding.
@@ -82,7 +82,7 @@ def test_the_exit_decides_which_of_two_fares_from_one_station_was_ridden() -> No
     def fare(index: int, destination: str) -> Entitlement:
         return Entitlement(
             operator_code=operator_code("Toei"),
-            component_index=index,
+            fare_index=index,
             class_code=0,
             origin_code=place_code("Toei", "demo:Toei.Oedo.Tochomae"),
             destination_code=place_code("Toei", f"demo:Toei.Oedo.{destination}"),
@@ -122,7 +122,7 @@ FARES = st.one_of(
     st.builds(
         Entitlement,
         operator_code=st.just(operator_code("Toei")),
-        component_index=st.integers(0, 6),
+        fare_index=st.integers(0, 6),
         class_code=st.just(0),
         origin_code=CODES,
         destination_code=CODES,
@@ -130,7 +130,7 @@ FARES = st.one_of(
     st.builds(
         Entitlement,
         operator_code=st.just(operator_code("B")),
-        component_index=st.integers(0, 6),
+        fare_index=st.integers(0, 6),
         class_code=st.just(0),
     ),
 )

@@ -160,7 +160,7 @@ async def test_devices_fetch_revocations_in_differences(counter: Counter) -> Non
         _, body = await counter.house.call(
             "GET", f"/api/ticketing/revocations?since={number}", role=Role.VALIDATOR, operator_id=TOKAI
         )
-        return [each["component_index"] for each in body["revocations"]], body["latest"]
+        return [each["fare_index"] for each in body["revocations"]], body["latest"]
 
     def cancel(order_id: UUID, *indices: int) -> LegCancelled:
         return LegCancelled(order_id=order_id, case_id=uuid4(), component_indices=indices, reason="x")

@@ -56,7 +56,7 @@ def test_a_refused_ticket_exits_with_one_and_says_why(keys: Path, tmp_path: Path
     assert [code for code, _ in [run(forged, *at_the_pier(keys))]] == [1]
     assert "forged" in run(forged, *at_the_pier(keys))[1]
     revoked = tmp_path / "revocations.json"
-    entry = {"ticket_ref": TICKET.ticket.ticket_ref, "component_index": SHIP}
+    entry = {"kind": "fare", "ticket_ref": TICKET.ticket.ticket_ref, "fare_index": SHIP}
     revoked.write_text(json.dumps({"revocations": [entry]}), "utf-8")
     code, output = run(TICKET.payload, *at_the_pier(keys, "--revocations", revoked))
     assert (code, "revoked" in output) == (1, True)
