@@ -146,6 +146,10 @@ class FareEngine:
             prices.append(price if rider is pays_as else replace(price, rider=rider))
         return prices
 
+    def tariff_on(self, day: date) -> TariffInForce:
+        """The tariff of a service date, for whoever asks more than prices of it."""
+        return self._tariff.on(day)
+
     def list_passes(self, day: date) -> tuple[PassRow, ...]:
         """The passes on sale on a service date."""
         return self._tariff.on(day).passes

@@ -17,18 +17,20 @@ Not here  Which rides were made (taps), when the day is closed, and moving the m
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
 from maas.fares.caps import CappedFare, apply_caps
-from maas.fares.charged import FareCharged, ServiceClock, build_fare_charged
+from maas.fares.charged import FareCharged, ServiceClock, build_fare_charged, product_price
 from maas.fares.engine import FareEngine
-from maas.fares.pass_cover import PassInHand, cover
+from maas.fares.pass_cover import Covered, PassInHand, cover
 from maas.fares.promise import Refund, keep_promise
 from maas.fares.riders import ALONE, Company
 from maas.journeys import Journey
 from maas.prices import FareMedium, RiderCategory
+
+_SIX_DAYS = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +112,29 @@ def rate_week(
     ordered = sorted(rides, key=lambda ride: (ride.entered_at, ride.ride_id))
     assert len({clock.week_of(ride.entered_at) for ride in ordered}) <= 1, "one service week at a time"
     assert len({ride.ride_id for ride in ordered}) == len(ordered), "each ride is made once"
-    fares = list_fares(engine, ordered, rider=rider)
-    covered = cover(fares, passes)
+    return charge_fares(
+        engine, list_fares(engine, ordered, rider=rider), rider=rider, clock=clock, passes=passes
+    )
+
+
+def charge_fares(
+    engine: FareEngine,
+    fares: Sequence[FareCharged],
+    *,
+    rider: RiderCategory,
+    clock: ServiceClock,
+    passes: Sequence[PassInHand] = (),
+    closed_through: date | None = None,
+) -> WeekRated:
+    """Charge one rider's fares of one service week that are priced already.
+
+    Only days up to `closed_through` are over, and have their promise kept; None: all of them.
+    """
+    covered = cover(fares, passes) if passes else Covered(fares=tuple(fares), began={}, used={})
     charges = apply_caps(covered.fares, caps_on=engine.list_caps, rider=rider, clock=clock)
     return WeekRated(
         fares=tuple(charges),
-        refunds=tuple(_list_refunds(engine, charges, rider, clock)),
+        refunds=tuple(_list_refunds(engine, charges, rider, clock, closed_through or date.max)),
         began=covered.began,
         used=covered.used,
     )
@@ -182,22 +201,46 @@ def _maximum(ride: Ride) -> FareCharged:
 
 
 def _list_refunds(
-    engine: FareEngine, charges: Sequence[CappedFare], rider: RiderCategory, clock: ServiceClock
+    engine: FareEngine,
+    charges: Sequence[CappedFare],
+    rider: RiderCategory,
+    clock: ServiceClock,
+    closed_through: date,
 ) -> list[PeriodRefund]:
-    refunds = []
+    refunds: list[PeriodRefund] = []
     for day, own in groupby(charges, key=lambda each: clock.day_of(each.fare.entered_at)):
-        refund = keep_promise(list(own), passes_on=engine.list_passes, rider=rider, clock=clock)
-        if refund.amount_minor:
-            refunds.append(PeriodRefund(period="day", starts_on=day, refund=refund))
-    if charges:
+        mine = list(own)
+        if day <= closed_through and _may_give_back(engine, mine, 0, rider, clock):
+            refund = keep_promise(mine, passes_on=engine.list_passes, rider=rider, clock=clock)
+            if refund.amount_minor:
+                refunds.append(PeriodRefund(period="day", starts_on=day, refund=refund))
+    if not charges:
+        return refunds
+    monday = clock.week_of(charges[0].fare.entered_at)
+    before = sum(each.refund.amount_minor for each in refunds)
+    if closed_through - monday >= _SIX_DAYS and _may_give_back(engine, charges, before, rider, clock):
         refund = keep_promise(
             charges,
             passes_on=engine.list_passes,
             rider=rider,
             clock=clock,
-            refunded_before_minor=sum(each.refund.amount_minor for each in refunds),
+            refunded_before_minor=before,
         )
         if refund.amount_minor:
-            monday = clock.week_of(charges[0].fare.entered_at)
             refunds.append(PeriodRefund(period="week", starts_on=monday, refund=refund))
     return refunds
+
+
+def _may_give_back(
+    engine: FareEngine, charges: Sequence[CappedFare], before: int, rider: RiderCategory, clock: ServiceClock
+) -> bool:
+    """Whether a search is worth it: with a pass one pays at least its price, without one the sum of all."""
+    days = {clock.day_of(each.fare.entered_at) for each in charges}
+    prices = [
+        price
+        for day in days
+        for row in engine.list_passes(day)
+        if row.in_promise and (price := product_price(row, rider)) is not None
+    ]
+    paid = sum(each.charge_minor for each in charges) - before
+    return bool(prices) and paid > min(prices)

@@ -1,0 +1,1 @@
+"""Account-based travel: tap first, pay later. Media, rides from taps, their fares and what is owed."""
