@@ -65,3 +65,9 @@ class PaymentCommandDiffers(PaymentsError):
     """This id was used for another payment or refund. Take a new id for a new command."""
 
     code = "payment_command_differs"
+
+
+class SavedMethodNotFound(PaymentsError):
+    """No card of this customer that is ready has this id. List the customer's cards to find it."""
+
+    code = "saved_method_not_found"

@@ -175,3 +175,57 @@ class CollectionPort(Protocol):
 
     async def list_denied(self, *, after_sequence: int, limit: int) -> list[DenyListing]:
         """Changes of the deny list in order. A customer whose debt is open is denied until it is paid."""
+
+
+class SavedMethodState(StrEnum):
+    """A card kept for later. SETTING_UP -> REQUIRES_ACTION* -> READY -> DETACHED, or FAILED."""
+
+    SETTING_UP = "setting_up"
+    REQUIRES_ACTION = "requires_action"
+    READY = "ready"
+    FAILED = "failed"
+    DETACHED = "detached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedMethod:
+    """A customer's card as the customer may see it.
+
+    `payment_method` is the provider's id (`pm_...`) of a READY card, to pay with; the other texts are what is
+    printed on the card, `failure` and `next_action_url` are set in their states only.
+    """
+
+    method_id: UUID
+    customer_id: str
+    state: SavedMethodState
+    is_default: bool
+    payment_method: str | None = None
+    brand: str | None = None
+    last4: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+    failure: str | None = None
+    next_action_url: str | None = None
+
+
+class SavedMethodsPort(Protocol):
+    """Cards kept for later. `customer_id` is who pays: a traveller id, or who a mandate names."""
+
+    async def save_method(self, *, method_id: UUID, customer_id: str, payment_method: str) -> SavedMethod:
+        """Keep a card with its bank's consent to later charges; the first is the default. Safe to repeat."""
+
+    async def list_saved_methods(self, *, customer_id: str) -> list[SavedMethod]:
+        """All that are not detached, the default first."""
+
+    async def find_default_method(self, *, customer_id: str) -> SavedMethod | None:
+        """The READY card that is charged when nobody is asked, or None."""
+
+    async def detach_method(self, *, method_id: UUID, customer_id: str) -> SavedMethod:
+        """Forget a card here and at the provider. Raises SavedMethodNotFound."""
+
+    async def authorise_off_session(self, *, payment_id: UUID, method_id: UUID) -> Payment:
+        """As PaymentsPort.authorise, on a READY card of the payment's own customer who is not there now.
+
+        A bank that wants to ask the payer declines with `authentication_required`. Raises
+        SavedMethodNotFound, PaymentNotFound, ProviderUnavailable.
+        """

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from maas.ports import BerthPort, NetworkPort, OnDemandPort, PlannerPort
-from payments.ports import CollectionPort, LedgerPort, PaymentsPort
+from payments.ports import CollectionPort, LedgerPort, PaymentsPort, SavedMethodsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
 from services.platform.bus import Bus, InProcessBus
@@ -56,6 +56,7 @@ OWNERS: Mapping[type, str] = {
     PlannerPort: "planner",
     PaymentsPort: "payments",
     CollectionPort: "payments",
+    SavedMethodsPort: "payments",
     BerthPort: "partners",
     OnDemandPort: "dispatch",
 }

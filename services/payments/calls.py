@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from payments.errors import ProviderRefused
-from payments.payment import ProviderReport
-from services.payments.provider import ProviderFault, RefundReport
+from services.payments.provider import ProviderFault
 from services.payments.store import PaymentsStore
 
-R = TypeVar("R", ProviderReport, RefundReport)
+R = TypeVar("R")
+"""A dataclass: what the provider reports."""
 
 
 async def run_call(store: PaymentsStore, key: str, act: Callable[[str], Awaitable[R]]) -> R:

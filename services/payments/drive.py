@@ -11,6 +11,7 @@ Invariant The wish is saved before the provider is asked; the call's key before 
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from payments.payment import LedgerStep, ProviderReport, ProviderState, Wanted, 
 from payments.ports import PaymentState
 from services.payments.books import Books
 from services.payments.calls import run_call
+from services.payments.methods.store import MethodsStore
 from services.payments.provider import Provider
 from services.payments.store import PaymentRow, PaymentsStore
 from services.platform.context import ServiceContext
@@ -32,10 +34,17 @@ class PaymentDriver:
     """Drives payments. Any number of drivers may drive the same payment."""
 
     def __init__(
-        self, *, context: ServiceContext, store: PaymentsStore, books: Books, provider: Provider
+        self,
+        *,
+        context: ServiceContext,
+        store: PaymentsStore,
+        methods: MethodsStore,
+        books: Books,
+        provider: Provider,
     ) -> None:
         self._context = context
         self._store = store
+        self._methods = methods
         self._books = books
         self._provider = provider
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
@@ -108,15 +117,22 @@ class PaymentDriver:
             report = await self._provider.get(provider_id=provider_id)
             if report.state not in _UNCONFIRMED:
                 return report
-        method, return_url = row.method, self._return_url(row)
-        params = {"provider_id": provider_id, "payment_method": method, "return_url": return_url}
+        method, return_url, off_session = row.method, self._return_url(row), row.off_session
+        customer = await self._methods.find_owner(method, row.payment.traveller_id)
+        params: dict[str, Any] = {"provider_id": provider_id, "payment_method": method}
+        params |= {"return_url": return_url, "customer": customer, "off_session": off_session}
         call = await self._store.begin_call("confirm", row.payment.payment_id, params)
         try:
             return await run_call(
                 self._store,
                 call.key,
                 lambda key: self._provider.confirm(
-                    key=key, provider_id=provider_id, payment_method=method, return_url=return_url
+                    key=key,
+                    provider_id=provider_id,
+                    payment_method=method,
+                    return_url=return_url,
+                    customer=customer,
+                    off_session=off_session,
                 ),
             )
         except ProviderRefused as refusal:

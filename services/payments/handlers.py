@@ -62,6 +62,12 @@ class PaymentsHandlers:
 
         Raises PaymentNotFound, ProviderUnavailable.
         """
+        return await self.authorise_with(payment_id=payment_id, payment_method=payment_method)
+
+    async def authorise_with(
+        self, *, payment_id: UUID, payment_method: str, off_session: bool = False
+    ) -> Payment:
+        """As authorise; `off_session`: the payer is not there, so their bank cannot ask them."""
         while True:
             row = await self._store.get_payment(payment_id)
             same = row.method == payment_method
@@ -73,7 +79,9 @@ class PaymentsHandlers:
                 case Verdict.DO if same and row.wanted is Wanted.AUTHORISED:
                     return (await self._payments.drive(payment_id)).payment
                 case Verdict.DO:
-                    begun = replace(row, payment=reopen(row.payment), method=payment_method)
+                    begun = replace(
+                        row, payment=reopen(row.payment), method=payment_method, off_session=off_session
+                    )
                     if await self._wish(begun, Wanted.AUTHORISED):
                         return (await self._payments.drive(payment_id)).payment
                 case Verdict.LOOK:

@@ -49,7 +49,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """An event of the provider: what it is about. The ids are None where the event does not tell them."""
+    """An event of the provider: what it is about. The ids are None where the event does not tell them.
+
+    `object_kind` and `object_id` name the provider's object: `setup_intent`, `dispute`, `payout`, ...
+    """
 
     event_id: str
     event_type: str
@@ -58,6 +61,8 @@ class News:
     refund_id: UUID | None
     provider_id: str | None
     provider_refund_id: str | None
+    object_kind: str
+    object_id: str | None
 
 
 class Provider(Protocol):
@@ -71,9 +76,19 @@ class Provider(Protocol):
         """Make a payment known there; nothing is held."""
 
     async def confirm(
-        self, *, key: str, provider_id: str, payment_method: str, return_url: str
+        self,
+        *,
+        key: str,
+        provider_id: str,
+        payment_method: str,
+        return_url: str,
+        customer: str | None,
+        off_session: bool,
     ) -> ProviderReport:
-        """Hold the money on this card. An already confirmed payment is reported as it is."""
+        """Hold the money on this card. An already confirmed payment is reported as it is.
+
+        `customer` is the provider's, of a card kept there; `off_session`: the payer cannot be asked now.
+        """
 
     async def capture(self, *, key: str, provider_id: str, amount: Money) -> ProviderReport:
         """Take held money. A payment in another state is reported as it is."""

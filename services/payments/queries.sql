@@ -19,7 +19,7 @@ select payment_id from payment where provider_id = $1
 -- Writes the row unless somebody else has since $2. $13: seconds until it is taken up again, null when settled.
 update payment set
     state = $3, decline_code = $4, next_action_url = $5, captured_minor = $6, wanted = $7,
-    payment_method = $8, provider_id = $9, charge_id = $10, hold_at = $11, attempts = $12,
+    payment_method = $8, provider_id = $9, charge_id = $10, hold_at = $11, attempts = $12, off_session = $14,
     next_attempt_at = clock_timestamp() + make_interval(secs => $13::float8),
     last_error = null, version = version + 1, updated_at = clock_timestamp()
 where payment_id = $1 and version = $2
@@ -103,15 +103,15 @@ from provider_call where subject_id = $1 and kind = $2 order by generation desc 
 -- Writes the key down before the call. Two drivers choose the same generation: the second finds it there.
 insert into provider_call (key, kind, subject_id, generation, params, params_hash)
 values ($1, $2, $3, $4, $5, $6)
-on conflict (key) do nothing
+on conflict do nothing
 
 -- name: end_call
 update provider_call set state = $2, result = $3, ended_at = clock_timestamp() where key = $1
 
 -- name: insert_webhook
 -- Records an event of the provider; no row when it came before.
-insert into webhook (event_id, event_type, payment_id, refund_id, told_at, next_attempt_at)
-values ($1, $2, $3, $4, $5, case when $6::boolean then clock_timestamp() end)
+insert into webhook (event_id, event_type, payment_id, refund_id, told_at, next_attempt_at, object_kind, object_id)
+values ($1, $2, $3, $4, $5, case when $6::boolean then clock_timestamp() end, $7, $8)
 on conflict (event_id) do nothing
 returning event_id
 
@@ -122,7 +122,7 @@ where event_id in (
     select event_id from webhook
     where next_attempt_at is not null and ($1::boolean or next_attempt_at <= clock_timestamp())
     order by next_attempt_at limit $2 for update skip locked)
-returning event_id, payment_id, refund_id, attempts
+returning event_id, event_type, payment_id, refund_id, object_kind, object_id, attempts
 
 -- name: finish_webhook
 update webhook set next_attempt_at = null, last_error = null where event_id = $1

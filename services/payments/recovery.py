@@ -6,8 +6,8 @@ Idea      Unfinished rows carry the time of their next try. The worker claims wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -23,12 +23,34 @@ _IDLE_S = 2.0
 _BATCH = 50
 
 
+class Room(Protocol):
+    """A part of this service with unfinished work of its own, and an ear for the provider's objects."""
+
+    async def step(self, *, at_once: bool = False) -> int:
+        """Do what is due, or everything `at_once`; returns how much it was."""
+
+    async def hear(self, kind: str, object_id: str) -> None:
+        """The provider tells of this object: look where it is."""
+
+
 class Recovery:
-    """The worker that drives unfinished payments and refunds, and acts on webhooks."""
+    """The worker that drives unfinished payments and refunds, and acts on webhooks.
+
+    `rooms` have their turn after these; `ears` says which room hears of which kind of the provider's objects.
+    """
 
     def __init__(
-        self, *, store: PaymentsStore, books: Books, payments: PaymentDriver, refunds: RefundDriver
+        self,
+        *,
+        store: PaymentsStore,
+        books: Books,
+        payments: PaymentDriver,
+        refunds: RefundDriver,
+        rooms: Sequence[Room] = (),
+        ears: Mapping[str, Room] | None = None,
     ) -> None:
+        self._rooms = rooms
+        self._ears = ears or {}
         self._store = store
         self._books = books
         self._payments = payments
@@ -58,7 +80,8 @@ class Recovery:
             payment_id = await self._store.find_payment_id(news.provider_id)
         if refund_id is None and news.provider_refund_id is not None:
             refund_id = await self._store.find_refund_id(news.provider_refund_id)
-        fresh = await self._store.insert_webhook(news, payment_id, refund_id)
+        is_heard = news.object_kind in self._ears and news.object_id is not None
+        fresh = await self._store.insert_webhook(news, payment_id, refund_id, is_heard=is_heard)
         self._wake.set()
         return fresh
 
@@ -69,6 +92,7 @@ class Recovery:
             await self._take_up("payments", self._drive_payment, self._note_payment, at_once=at_once),
             await self._take_up("refunds", self._drive_refund, self._note_refund, at_once=at_once),
         ]
+        counts += [await room.step(at_once=at_once) for room in self._rooms]
         return max(counts)
 
     async def act_on_webhooks(self, *, at_once: bool = False) -> int:
@@ -105,6 +129,8 @@ class Recovery:
             await self._payments.look(row["payment_id"])
         if row["refund_id"] is not None and await self._store.find_refund(row["refund_id"]) is not None:
             await self._refunds.look(row["refund_id"])
+        if row["object_id"] is not None and row["object_kind"] in self._ears:
+            await self._ears[row["object_kind"]].hear(row["object_kind"], row["object_id"])
         await self._store.finish_webhook(row["event_id"])
 
     async def _drive_payment(self, row: Any) -> None:

@@ -3,18 +3,23 @@
 from pathlib import Path
 
 from payments.errors import ProviderUnavailable
-from payments.ports import CollectionPort, PaymentsPort
+from payments.ports import CollectionPort, PaymentsPort, SavedMethodsPort
 from services.payments.books import Books
 from services.payments.collecting.charging import Charging
 from services.payments.collecting.store import CollectionStore
 from services.payments.collecting.worker import CollectionWorker
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
-from services.payments.provider import Provider
+from services.payments.methods.handlers import MethodsHandlers
+from services.payments.methods.routes import MethodsEndpoints
+from services.payments.methods.routes import build_routes as build_methods_routes
+from services.payments.methods.store import MethodsStore
+from services.payments.methods.stripe_methods import StripeMethods
 from services.payments.recovery import Recovery
 from services.payments.refunding import RefundDriver
 from services.payments.routes import PaymentsEndpoints, build_routes
 from services.payments.store import PaymentsStore
+from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
 from services.platform.context import ServiceContext
 from services.platform.service import Service
@@ -25,21 +30,35 @@ _NO_KEY = "sk_unset"
 def build(context: ServiceContext) -> Service:
     """The service, with the provider that the settings name."""
     settings = context.settings
-    provider = StripeProvider(
-        api_key=settings.stripe_api_key or _NO_KEY,
-        api_base=settings.stripe_api_base,
-        webhook_secret=settings.stripe_webhook_secret,
-    )
-    return build_with(context, provider)
+    client = StripeClient(api_key=settings.stripe_api_key or _NO_KEY, api_base=settings.stripe_api_base)
+    return build_with(context, client, webhook_secret=settings.stripe_webhook_secret)
 
 
-def build_with(context: ServiceContext, provider: Provider) -> Service:
-    """The service with this provider."""
+def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret: str = "") -> Service:
+    """The service with this client of the provider."""
     store, books = PaymentsStore(context.database), Books(context)
-    payments = PaymentDriver(context=context, store=store, books=books, provider=provider)
+    methods_store = MethodsStore(context.database)
+    provider = StripeProvider(client, webhook_secret=webhook_secret)
+    payments = PaymentDriver(
+        context=context, store=store, methods=methods_store, books=books, provider=provider
+    )
     refunds = RefundDriver(context=context, store=store, books=books, provider=provider)
     handlers = PaymentsHandlers(context=context, store=store, payments=payments, refunds=refunds)
-    recovery = Recovery(store=store, books=books, payments=payments, refunds=refunds)
+    methods = MethodsHandlers(
+        context=context,
+        store=methods_store,
+        calls=store,
+        provider=StripeMethods(client),
+        payments=handlers,
+    )
+    recovery = Recovery(
+        store=store,
+        books=books,
+        payments=payments,
+        refunds=refunds,
+        rooms=[methods],
+        ears={"setup_intent": methods, "payment_method": methods},
+    )
     endpoints = PaymentsEndpoints(
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
     )
@@ -55,9 +74,10 @@ def build_with(context: ServiceContext, provider: Provider) -> Service:
         name="payments",
         context=context,
         migrations=Path(__file__).with_name("migrations"),
-        routes=build_routes(endpoints),
-        ports={PaymentsPort: handlers, CollectionPort: charging},
+        # A literal path stands before one with a parameter: the first that fits answers.
+        routes=[*build_methods_routes(MethodsEndpoints(methods)), *build_routes(endpoints)],
+        ports={PaymentsPort: handlers, CollectionPort: charging, SavedMethodsPort: methods},
         workers=[recovery.recover_payments, collection.collect],
-        on_stop=[provider.close],
+        on_stop=[client.close],
         readiness=check_ready,
     )

@@ -13,9 +13,9 @@ import orjson
 
 from payments.errors import PaymentNotFound
 from payments.money import Money
-from payments.payment import ProviderReport, RefundOutcome, Wanted, is_settled
+from payments.payment import RefundOutcome, Wanted, is_settled
 from payments.ports import Payment, PaymentState, Refund, RefundState
-from services.payments.provider import News, RefundReport
+from services.payments.provider import News
 from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
@@ -34,6 +34,7 @@ class PaymentRow:
     payment: Payment
     wanted: Wanted
     method: str | None
+    off_session: bool
     provider_id: str | None
     charge_id: str | None
     hold_at: datetime | None
@@ -116,6 +117,7 @@ class PaymentsStore:
             row.hold_at,
             row.attempts,
             _next_payment_look_s(row),
+            row.off_session,
         )
         return None if version is None else replace(row, version=version)
 
@@ -131,7 +133,7 @@ class PaymentsStore:
             queries["note_payment_failure"],
             row.payment.payment_id,
             row.version,
-            _pause_s(row.attempts),
+            pause_s(row.attempts),
             error[:500],
         )
 
@@ -196,7 +198,7 @@ class PaymentsStore:
             queries["note_refund_failure"],
             row.refund.refund_id,
             row.version,
-            _pause_s(row.attempts),
+            pause_s(row.attempts),
             error[:500],
         )
 
@@ -220,14 +222,14 @@ class PaymentsStore:
 
     async def end_call(self, key: str, state: str, result: Any) -> None:
         """What became of a call: answered, refused or faulted."""
-        shown = (
-            asdict(result) if isinstance(result, (ProviderReport, RefundReport)) else {"error": str(result)}
-        )
+        shown = {"error": str(result)} if isinstance(result, Exception) else asdict(result)
         await self._database.execute(queries["end_call"], key, state, shown)
 
-    async def insert_webhook(self, news: News, payment_id: UUID | None, refund_id: UUID | None) -> bool:
-        """Keep an event of the provider; False when it came before."""
-        concerns_us = payment_id is not None or refund_id is not None
+    async def insert_webhook(
+        self, news: News, payment_id: UUID | None, refund_id: UUID | None, *, is_heard: bool
+    ) -> bool:
+        """Keep an event of the provider; False when it came before. `is_heard`: a room hears of it."""
+        concerns_us = is_heard or payment_id is not None or refund_id is not None
         fresh = await self._database.fetchval(
             queries["insert_webhook"],
             news.event_id,
@@ -236,6 +238,8 @@ class PaymentsStore:
             refund_id,
             news.told_at,
             concerns_us,
+            news.object_kind,
+            news.object_id,
         )
         return fresh is not None
 
@@ -263,7 +267,7 @@ class PaymentsStore:
     async def note_webhook_failure(self, event_id: str, attempts: int, error: str) -> None:
         """Try again later, and later each time."""
         await self._database.execute(
-            queries["note_webhook_failure"], event_id, _pause_s(attempts), error[:500]
+            queries["note_webhook_failure"], event_id, pause_s(attempts), error[:500]
         )
 
     async def list_rows(self, name: str) -> list[Any]:
@@ -279,7 +283,8 @@ def _is_repeatable(latest: Any, digest: bytes) -> bool:
     )
 
 
-def _pause_s(attempts: int) -> float:
+def pause_s(attempts: int) -> float:
+    """How long to wait before the next try: longer each time, at most five minutes."""
     return min(_PAUSE_S_MAX, float(2 ** min(attempts, 10)))
 
 
@@ -312,6 +317,7 @@ def _payment_row(row: Any, payment_id: UUID) -> PaymentRow:
         payment=payment,
         wanted=Wanted(row["wanted"]),
         method=row["payment_method"],
+        off_session=row["off_session"],
         provider_id=row["provider_id"],
         charge_id=row["charge_id"],
         hold_at=row["hold_at"],

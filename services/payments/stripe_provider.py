@@ -1,29 +1,23 @@
 """Stripe behind the `Provider` protocol, through its own SDK.
 
-Problem   The SDK makes one attempt unless told otherwise, never repeats a 429, waits 80 seconds, leaks its
-          connections unless closed, and lets some network errors through bare.
-Idea      Short time-outs, one repetition by the SDK, a few patient ones for 429 here; every error is sorted
-          into the three kinds that the caller can act on.
-Source    facts on payments, rules 16-19; https://docs.stripe.com/api.
+Idea      Each command is one call of the SDK under the caller's key; its answer is told as a report.
+Not here  Patience and errors (stripe_client.py), webhooks (stripe_webhooks.py), saved methods, Connect, the
+          balance and disputes (in the rooms of their names).
+Source    https://docs.stripe.com/payments/paymentintents/lifecycle
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 from uuid import UUID
 
-import aiohttp
 import stripe
 
-from payments.errors import PaymentsError, ProviderRefused, ProviderUnavailable
 from payments.money import Money
 from payments.payment import ProviderReport, ProviderState
 from payments.ports import RefundState
-from services.payments.provider import Movement, News, ProviderFault, RefundReport
+from services.payments.provider import Movement, News, RefundReport
+from services.payments.stripe_client import PAGE, Declined, PastThat, StripeClient, id_of
 from services.payments.stripe_webhooks import read_news
-
-T = TypeVar("T")
 
 _STATES = {
     "requires_confirmation": ProviderState.UNCONFIRMED,
@@ -38,38 +32,18 @@ _REFUND_STATES = {
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
 }
-_ENDED_STATUS = 500
-_PAGE = 100
 
 
 class StripeProvider:
     """Stripe, or anything that speaks its API at `api_base`."""
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        api_base: str = "",
-        webhook_secret: str = "",
-        timeout_s: float = 10.0,
-        network_retries: int = 1,
-        rate_limit_pauses_s: tuple[float, ...] = (0.2, 0.5, 1.0),
-    ) -> None:
-        stripe.enable_telemetry = False
+    def __init__(self, client: StripeClient, *, webhook_secret: str = "") -> None:
+        self._client = client
         self._webhook_secret = webhook_secret
-        self._pauses_s = rate_limit_pauses_s
-        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(3.0, timeout_s))
-        self._http = stripe.AIOHTTPClient(timeout=timeout)
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base.rstrip("/")} if api_base else {},
-            max_network_retries=network_retries,
-            http_client=self._http,
-        )
 
     async def create(self, *, key: str, payment_id: UUID, order_id: UUID, amount: Money) -> ProviderReport:
         """As Provider.create."""
-        intent = await self._ask(
+        intent = await self._client.ask(
             lambda: self._client.v1.payment_intents.create_async(
                 params={
                     "amount": amount.amount_minor,
@@ -84,17 +58,34 @@ class StripeProvider:
         return report_of(intent)
 
     async def confirm(
-        self, *, key: str, provider_id: str, payment_method: str, return_url: str
+        self,
+        *,
+        key: str,
+        provider_id: str,
+        payment_method: str,
+        return_url: str,
+        customer: str | None,
+        off_session: bool,
     ) -> ProviderReport:
-        """As Provider.confirm."""
-        return await self._command(
-            provider_id,
-            lambda: self._client.v1.payment_intents.confirm_async(
-                provider_id,
-                params={"payment_method": payment_method, "return_url": return_url},
-                options={"idempotency_key": key},
-            ),
-        )
+        """As Provider.confirm. A kept card is charged for its customer only, so the intent learns of them."""
+        params: stripe.params.PaymentIntentConfirmParams = {"payment_method": payment_method}
+        if off_session:
+            params["off_session"] = True
+        else:
+            params["return_url"] = return_url
+
+        async def act() -> stripe.PaymentIntent:
+            if customer is not None:
+                await self._client.v1.payment_intents.update_async(
+                    provider_id,
+                    params={"customer": customer},
+                    options={"idempotency_key": f"{key}:customer"},
+                )
+            return await self._client.v1.payment_intents.confirm_async(
+                provider_id, params=params, options={"idempotency_key": key}
+            )
+
+        return await self._command(provider_id, act)
 
     async def capture(self, *, key: str, provider_id: str, amount: Money) -> ProviderReport:
         """As Provider.capture."""
@@ -118,12 +109,14 @@ class StripeProvider:
 
     async def get(self, *, provider_id: str) -> ProviderReport:
         """As Provider.get."""
-        return report_of(await self._ask(lambda: self._client.v1.payment_intents.retrieve_async(provider_id)))
+        return report_of(
+            await self._client.ask(lambda: self._client.v1.payment_intents.retrieve_async(provider_id))
+        )
 
     async def find(self, *, payment_id: UUID) -> ProviderReport | None:
         """As Provider.find."""
         query = f"metadata['payment_id']:'{payment_id}'"
-        found = await self._ask(
+        found = await self._client.ask(
             lambda: self._client.v1.payment_intents.search_async(params={"query": query, "limit": 1})
         )
         return report_of(found.data[0]) if found.data else None
@@ -132,7 +125,7 @@ class StripeProvider:
         self, *, key: str, provider_id: str, payment_id: UUID, refund_id: UUID, amount: Money
     ) -> RefundReport:
         """As Provider.refund."""
-        refund = await self._ask(
+        refund = await self._client.ask(
             lambda: self._client.v1.refunds.create_async(
                 params={
                     "payment_intent": provider_id,
@@ -147,7 +140,7 @@ class StripeProvider:
     async def get_refund(self, *, provider_refund_id: str) -> RefundReport:
         """As Provider.get_refund."""
         return refund_report_of(
-            await self._ask(lambda: self._client.v1.refunds.retrieve_async(provider_refund_id))
+            await self._client.ask(lambda: self._client.v1.refunds.retrieve_async(provider_refund_id))
         )
 
     async def find_refund(self, *, provider_id: str, refund_id: UUID) -> RefundReport | None:
@@ -155,23 +148,23 @@ class StripeProvider:
 
         async def find() -> RefundReport | None:
             page = await self._client.v1.refunds.list_async(
-                params={"payment_intent": provider_id, "limit": _PAGE}
+                params={"payment_intent": provider_id, "limit": PAGE}
             )
             async for refund in page.auto_paging_iter():
                 if refund.metadata and refund.metadata.to_dict().get("refund_id") == str(refund_id):
                     return refund_report_of(refund)
             return None
 
-        return await self._ask(find)
+        return await self._client.ask(find)
 
     async def list_movements(self) -> list[Movement]:
         """As Provider.list_movements."""
 
         async def collect() -> list[Movement]:
-            page = await self._client.v1.balance_transactions.list_async(params={"limit": _PAGE})
+            page = await self._client.v1.balance_transactions.list_async(params={"limit": PAGE})
             return [_movement_of(each) async for each in page.auto_paging_iter()]
 
-        return (await self._ask(collect))[::-1]
+        return (await self._client.ask(collect))[::-1]
 
     def read_news(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> News:
         """As Provider.read_news."""
@@ -181,62 +174,20 @@ class StripeProvider:
 
     async def close(self) -> None:
         """As Provider.close."""
-        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK gives it no types
+        await self._client.close()
 
     async def _command(
         self, provider_id: str, act: Callable[[], Awaitable[stripe.PaymentIntent]]
     ) -> ProviderReport:
         """Do it, or report where the payment is when it is past that."""
         try:
-            return report_of(await self._ask(act))
-        except _Declined as declined:
+            return report_of(await self._client.ask(act))
+        except Declined as declined:
             return ProviderReport(
                 state=ProviderState.DECLINED, provider_id=provider_id, decline_code=str(declined)
             )
-        except _PastThat:
+        except PastThat:
             return await self.get(provider_id=provider_id)
-
-    async def _ask(self, act: Callable[[], Awaitable[T]]) -> T:
-        for pause_s in (*self._pauses_s, None):
-            try:
-                return await act()
-            except stripe.RateLimitError as error:
-                if pause_s is None:
-                    raise ProviderUnavailable("The payment provider is busy. Try again.") from error
-                await asyncio.sleep(pause_s)
-            except stripe.StripeError as error:
-                raise _sorted(error) from error
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise ProviderUnavailable("The payment provider's answer was lost. Try again.") from error
-        raise AssertionError("the last pause is None and raises")
-
-
-class _Declined(ProviderRefused):
-    """The card's bank says no; the message is its reason."""
-
-
-class _PastThat(ProviderRefused):
-    """The payment is in another state than the command needs."""
-
-
-def _sorted(error: stripe.StripeError) -> Exception:
-    """The error in the caller's three kinds, or one of the two that `_command` answers."""
-    if isinstance(error, stripe.CardError):
-        details = error.error
-        return _Declined((details.decline_code if details else None) or error.code or "declined")
-    if isinstance(error, stripe.InvalidRequestError):
-        if error.code == "payment_intent_unexpected_state":
-            return _PastThat(error.code)
-        return ProviderRefused(error.code or error.user_message or "invalid_request")
-    return _fault_of(error)
-
-
-def _fault_of(error: stripe.StripeError) -> PaymentsError:
-    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
-        return ProviderUnavailable("The payment provider does not accept our key. Set STRIPE_API_KEY.")
-    if error.http_status == _ENDED_STATUS:
-        return ProviderFault("The payment provider broke while working on it. Try again.")
-    return ProviderUnavailable("The payment provider does not answer. Try again.")
 
 
 def report_of(intent: stripe.PaymentIntent) -> ProviderReport:
@@ -250,7 +201,7 @@ def report_of(intent: stripe.PaymentIntent) -> ProviderReport:
     return ProviderReport(
         state=state,
         provider_id=intent.id,
-        charge_id=_id_of(intent.latest_charge),
+        charge_id=id_of(intent.latest_charge),
         decline_code=(getattr(error, "decline_code", None) or error.code) if error else None,
         next_action_url=action.url if action else None,
     )
@@ -267,12 +218,8 @@ def _movement_of(item: stripe.BalanceTransaction) -> Movement:
     return Movement(
         movement_id=item.id,
         kind=item.type,
-        source_id=_id_of(item.source) or "",
+        source_id=id_of(item.source) or "",
         amount_minor=item.amount,
         fee_minor=item.fee,
         moved_at=datetime.fromtimestamp(item.created, UTC),
     )
-
-
-def _id_of(item: Any) -> str | None:
-    return item if item is None or isinstance(item, str) else str(item.id)

@@ -55,6 +55,8 @@ def _news_of(event: dict[str, Any]) -> News:
         refund_id=_find_uuid(metadata.get("refund_id")),
         provider_id=_find_text(item.get("id") if kind == "payment_intent" else item.get("payment_intent")),
         provider_refund_id=_find_text(item.get("id")) if kind == "refund" else None,
+        object_kind=_find_text(kind) or "",
+        object_id=_find_text(item.get("id")),
     )
 
 

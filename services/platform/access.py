@@ -59,6 +59,11 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listDisruptionCases": CLERK | ADMIN,
     # payments
     "getPayment": TRAVELLER | ADMIN,
+    "saveMethod": TRAVELLER,
+    "listMethods": TRAVELLER,
+    "getMethod": TRAVELLER,
+    "setDefaultMethod": TRAVELLER,
+    "detachMethod": TRAVELLER,
     "receivePaymentWebhook": PUBLIC,
     "reconcilePayments": ADMIN,
     # ledger

@@ -66,6 +66,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "passengers_required": ProblemKind(422, "A ship needs a name for each rider"),
     # payments
     "payment_not_found": ProblemKind(404, "No such payment"),
+    "saved_method_not_found": ProblemKind(404, "No such card of yours is kept"),
     "provider_unavailable": ProblemKind(503, "The payment provider does not answer now; try again"),
     "webhook_signature_invalid": ProblemKind(400, "The webhook's signature is not the provider's"),
     "provider_refused": ProblemKind(502, "The payment provider refuses this for good"),

@@ -34,6 +34,7 @@ from payments.ports import LedgerPort, Payment, PaymentState, RefundState
 from services.payments.books import Books
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
+from services.payments.methods.store import MethodsStore
 from services.payments.provider import Provider
 from services.payments.reconciliation import reconcile
 from services.payments.recovery import Recovery
@@ -46,6 +47,7 @@ from services.payments.stand_in.faults import Fault, FaultKind
 from services.payments.stand_in.server import STAND_IN, StandIn, answer_late_ones
 from services.payments.stand_in.webhooks import sign
 from services.payments.store import PaymentsStore
+from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
 from services.platform.clock import FixedClock, SystemClock
 from services.platform.context import Ports, ServiceContext
@@ -220,7 +222,8 @@ class World:
         provider: Any = Staged(self.provider, self.stage) if staged else self.provider
         books = Books(context)
         parts: dict[str, Any] = {"context": context, "store": store, "books": books, "provider": provider}
-        payments, refunding = PaymentDriver(**parts), RefundDriver(**parts)
+        payments = PaymentDriver(methods=MethodsStore(self.database), **parts)
+        refunding = RefundDriver(**parts)
         return Process(
             handlers=PaymentsHandlers(context=context, store=store, payments=payments, refunds=refunding),
             recovery=Recovery(store=store, books=books, payments=payments, refunds=refunding),
@@ -252,14 +255,10 @@ async def running_world(seed: int, *, database_url: str, folder: Path) -> AsyncI
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     app[STAND_IN].base_url = url
-    provider = StripeProvider(
-        api_key=API_KEY,
-        api_base=url,
-        webhook_secret=SECRET,
-        timeout_s=30.0,
-        network_retries=0,
-        rate_limit_pauses_s=(0.0,),
+    client = StripeClient(
+        api_key=API_KEY, api_base=url, timeout_s=30.0, network_retries=0, rate_limit_pauses_s=(0.0,)
     )
+    provider = StripeProvider(client, webhook_secret=SECRET)
     rng = random.Random(seed)
     try:
         yield World(

@@ -43,7 +43,7 @@ create table if not exists delivery (
 );
 create index if not exists delivery_due on delivery (state, due_at);
 """
-_FIELD = frozenset({"payment_intent", "charge", "customer", "source", "type", "status"})
+_FIELD = frozenset({"payment_intent", "payment_method", "charge", "customer", "source", "type", "status"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,11 @@ def get_method(desk: Desk, method_id: str) -> JsonObject:
     """A payment method: a stored one, or one made from a test card's name as the provider does."""
     stored = desk.book.find(method_id)
     if stored is not None and stored["object"] == "payment_method":
+        if stored["metadata"].get("detached"):
+            raise invalid(
+                "This PaymentMethod was detached from a Customer and may not be used again.",
+                param="payment_method",
+            )
         return stored
     card = find_card(method_id)
     if card is None:
@@ -53,24 +58,48 @@ def method_details(card: Card) -> JsonObject:
 def retrieve_method(desk: Desk, params: Params, method_id: str) -> JsonObject:
     """GET /v1/payment_methods/{id}."""
     params.check_all_known()
-    return get_method(desk, method_id)
+    stored = desk.book.find(method_id)
+    return get_method(desk, method_id) if stored is None else stored
+
+
+def card_of(method: JsonObject) -> Card:
+    """How the card behind a payment method behaves."""
+    card = find_card(method["metadata"].get("test_card", ""))
+    assert card is not None, "every payment method here was made from a test card"
+    return card
 
 
 def attach_method(desk: Desk, params: Params, method_id: str) -> JsonObject:
     """POST /v1/payment_methods/{id}/attach."""
     customer = desk.book.get("customer", params.get_text("customer"))
     params.check_all_known()
-    method = get_method(desk, method_id)
-    method["customer"] = customer["id"]
+    return put_attached(desk, get_method(desk, method_id), customer["id"])
+
+
+def put_attached(desk: Desk, method: JsonObject, customer_id: str) -> JsonObject:
+    """Keep the method for the customer. Raises ApiError when it is another customer's."""
+    if method["customer"] == customer_id:
+        return desk.book.put(method)
+    if method["customer"] is not None:
+        raise invalid(
+            "The payment method you provided has already been attached to a customer.", param="payment_method"
+        )
+    method["customer"] = customer_id
     desk.emit("payment_method.attached", desk.book.put(method))
     return method
 
 
 def detach_method(desk: Desk, params: Params, method_id: str) -> JsonObject:
-    """POST /v1/payment_methods/{id}/detach."""
+    """POST /v1/payment_methods/{id}/detach. It may never be used again."""
     params.check_all_known()
     method = desk.book.get("payment_method", method_id)
+    if method["customer"] is None:
+        raise invalid(
+            "The payment method you provided is not attached to a customer so detachment is impossible.",
+            param="payment_method",
+        )
     method["customer"] = None
+    method["metadata"]["detached"] = "true"
     desk.emit("payment_method.detached", desk.book.put(method))
     return method
 

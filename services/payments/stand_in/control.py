@@ -1,7 +1,7 @@
 """What is not the provider's API: the traveller's bank page, and the knobs that make things go wrong.
 
 GET    /                          says that this is a test double
-GET    /bank/{intent}?secret=..   the bank's page: approve or refuse a payment that requires action
+GET    /bank/{intent}?secret=..   the bank's page: approve or refuse a payment or setup that needs the payer
 POST   /bank/{intent}             its answer: form fields `secret` and `outcome` (approve or refuse)
 POST   /_control/faults           {"kind": "error_after", "count": 2, "path": "/v1/refunds", "delay_s": 1}
 DELETE /_control/faults           everything works again
@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.payments.stand_in import intents, refunds
+from services.payments.stand_in import intents, refunds, setups
 from services.payments.stand_in.book import Book
 from services.payments.stand_in.desk import WebhookWishes
 from services.payments.stand_in.errors import ApiError, JsonObject
@@ -29,7 +29,7 @@ from services.platform.clock import Clock
 
 NOTICE = "A test double of a payment provider. No card is charged and no money moves here."
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test bank</title>
-<h1>Test bank</h1><p>{notice}</p><p>¥{amount} for {intent}</p>
+<h1>Test bank</h1><p>{notice}</p><p>{what} {intent}</p>
 <form method="post"><input type="hidden" name="secret" value="{secret}">
 <button name="outcome" value="approve">Approve</button>
 <button name="outcome" value="refuse">Refuse</button></form></html>"""
@@ -101,10 +101,9 @@ async def _welcome(_request: web.Request) -> web.Response:
 
 async def _bank_page(request: web.Request) -> web.Response:
     secret = request.query.get("secret", "")
-    intent = request.app[STAND_IN].book.get("payment_intent", request.match_info["intent_id"])
-    page = _PAGE.format(
-        notice=NOTICE, amount=intent["amount"], intent=escape(intent["id"]), secret=escape(secret)
-    )
+    intent = _intent(request)
+    what = f"¥{intent['amount']} for" if "amount" in intent else "keep this card for later:"
+    page = _PAGE.format(notice=NOTICE, what=what, intent=escape(intent["id"]), secret=escape(secret))
     return web.Response(text=page, content_type="text/html")
 
 
@@ -112,20 +111,27 @@ async def _bank_answer(request: web.Request) -> web.StreamResponse:
     fields = await request.post()
     stand_in = request.app[STAND_IN]
     intent_id = request.match_info["intent_id"]
-    before = stand_in.book.get("payment_intent", intent_id)
+    before = _intent(request)
     intent = _authenticate(
         stand_in, intent_id, str(fields.get("secret", "")), approved=fields.get("outcome") == "approve"
     )
     redirect = (before["next_action"] or {}).get("redirect_to_url", {}).get("return_url")
     if redirect:
-        raise web.HTTPSeeOther(f"{redirect}{'&' if '?' in redirect else '?'}payment_intent={intent_id}")
+        raise web.HTTPSeeOther(f"{redirect}{'&' if '?' in redirect else '?'}{before['object']}={intent_id}")
     page = _DONE.format(notice=NOTICE, status=escape(intent["status"]))
     return web.Response(text=page, content_type="text/html")
 
 
+def _intent(request: web.Request) -> JsonObject:
+    intent_id = request.match_info["intent_id"]
+    kind = "setup_intent" if intent_id.startswith("seti_") else "payment_intent"
+    return request.app[STAND_IN].book.get(kind, intent_id)
+
+
 def _authenticate(stand_in: StandIn, intent_id: str, secret: str, *, approved: bool) -> JsonObject:
     with stand_in.book.transaction():
-        intent = intents.authenticate(stand_in.desk(), intent_id, secret, approved=approved)
+        answer = setups.authenticate if intent_id.startswith("seti_") else intents.authenticate
+        intent = answer(stand_in.desk(), intent_id, secret, approved=approved)
     stand_in.deliverer.wake()
     return intent
 

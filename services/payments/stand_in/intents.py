@@ -4,8 +4,8 @@ Invariant amount_received = what was captured; a captured or cancelled intent ne
 Source    https://docs.stripe.com/payments/paymentintents/lifecycle
 """
 
-from services.payments.stand_in.cards import Card, decline, find_card
-from services.payments.stand_in.catalog import get_method, method_details
+from services.payments.stand_in.cards import AUTHENTICATION_REQUIRED, Card, decline
+from services.payments.stand_in.catalog import card_of, get_method, method_details
 from services.payments.stand_in.desk import Desk, new_id
 from services.payments.stand_in.errors import JsonObject, invalid, malformed, unexpected_state
 from services.payments.stand_in.forms import Params
@@ -26,7 +26,7 @@ def create(desk: Desk, params: Params) -> JsonObject:
     capture_method = params.find_text("capture_method", one_of=_CAPTURE_METHODS) or "automatic_async"
     types = params.get_list("allowed_payment_method_types") or ["card"]
     method_id = params.find_text("payment_method")
-    confirm_now = params.get_flag("confirm")
+    confirm_now, off_session = params.get_flag("confirm"), params.get_flag("off_session")
     return_url = params.find_text("return_url")
     intent_id = new_id("pi")
     intent: JsonObject = {
@@ -57,15 +57,19 @@ def create(desk: Desk, params: Params) -> JsonObject:
         "statement_descriptor_suffix": params.find_text("statement_descriptor_suffix"),
         "status": "requires_payment_method",
     }
-    params.ignore("automatic_payment_methods", "payment_method_options", "off_session", "setup_future_usage")
+    params.ignore(
+        "automatic_payment_methods", "payment_method_options", "setup_future_usage", "transfer_group"
+    )
     params.check_all_known()
+    if off_session and not confirm_now:
+        raise malformed("off_session needs confirm=true.", code="parameter_invalid", param="off_session")
     if intent["customer"] is not None:
         desk.book.get("customer", intent["customer"])
     if method_id is not None:
         intent["payment_method"] = get_method(desk, method_id)["id"]
         intent["status"] = "requires_confirmation"
     desk.emit("payment_intent.created", desk.book.put(intent))
-    return _confirm(desk, intent, return_url) if confirm_now else intent
+    return _confirm(desk, intent, return_url, off_session=off_session) if confirm_now else intent
 
 
 def _amount(params: Params) -> tuple[int, str]:
@@ -91,7 +95,8 @@ def confirm(desk: Desk, params: Params, intent_id: str) -> JsonObject:
     intent = desk.book.get("payment_intent", intent_id)
     method_id = params.find_text("payment_method")
     return_url = params.find_text("return_url")
-    params.ignore("off_session", "payment_method_options", "use_stripe_sdk", "capture_method")
+    off_session = params.get_flag("off_session")
+    params.ignore("payment_method_options", "use_stripe_sdk", "capture_method")
     params.check_all_known()
     if intent["status"] not in _CONFIRMABLE:
         raise unexpected_state("confirmed", intent)
@@ -103,12 +108,34 @@ def confirm(desk: Desk, params: Params, intent_id: str) -> JsonObject:
             code="payment_intent_unexpected_state",
             payment_intent=intent,
         )
-    return _confirm(desk, intent, return_url)
+    return _confirm(desk, intent, return_url, off_session=off_session)
 
 
-def _confirm(desk: Desk, intent: JsonObject, return_url: str | None) -> JsonObject:
-    card = _card_of(desk, intent)
-    if card.requires_action:
+def update(desk: Desk, params: Params, intent_id: str) -> JsonObject:
+    """POST /v1/payment_intents/{id}: who pays, and notes."""
+    intent = desk.book.get("payment_intent", intent_id)
+    customer, metadata = params.find_text("customer"), params.get_map("metadata")
+    params.check_all_known()
+    if intent["status"] not in _CONFIRMABLE:
+        raise unexpected_state("updated", intent)
+    if customer is not None:
+        intent["customer"] = desk.book.get("customer", customer)["id"]
+    intent["metadata"].update(metadata)
+    return desk.book.put(intent)
+
+
+def _confirm(desk: Desk, intent: JsonObject, return_url: str | None, *, off_session: bool) -> JsonObject:
+    method = desk.book.get("payment_method", intent["payment_method"])
+    if method["customer"] is not None and method["customer"] != intent["customer"]:
+        raise invalid(
+            "The payment method supplied belongs to a customer. Please supply that customer as well.",
+            param="customer",
+        )
+    card = card_of(method)
+    is_free = card.set_up_frees and method["metadata"].get("set_up") == "off_session"
+    if card.requires_action and not is_free:
+        if off_session:
+            return _charge(desk, intent, card, asks_payer=True)
         intent["status"] = "requires_action"
         intent["next_action"] = {
             "type": "redirect_to_url",
@@ -122,19 +149,13 @@ def _confirm(desk: Desk, intent: JsonObject, return_url: str | None) -> JsonObje
     return _charge(desk, intent, card)
 
 
-def _card_of(desk: Desk, intent: JsonObject) -> Card:
-    card = find_card(
-        desk.book.get("payment_method", intent["payment_method"])["metadata"].get("test_card", "")
-    )
-    assert card is not None, "every payment method here was made from a test card"
-    return card
-
-
-def _charge(desk: Desk, intent: JsonObject, card: Card) -> JsonObject:
-    charge = _new_charge(desk, intent, card)
+def _charge(desk: Desk, intent: JsonObject, card: Card, *, asks_payer: bool = False) -> JsonObject:
+    """The bank's answer. `asks_payer`: the payer is not there, so what needs them is declined."""
+    decline_code = AUTHENTICATION_REQUIRED if asks_payer else card.decline_code
+    charge = _new_charge(desk, intent, card, decline_code)
     intent["latest_charge"] = charge["id"]
     intent["next_action"] = None
-    if card.decline_code is not None:
+    if decline_code is not None:
         return _fail(desk, intent, charge, card)
     intent["last_payment_error"] = None
     desk.emit("charge.succeeded", desk.book.put(charge))
@@ -146,8 +167,8 @@ def _charge(desk: Desk, intent: JsonObject, card: Card) -> JsonObject:
     return _take(desk, intent, charge, intent["amount"])
 
 
-def _new_charge(desk: Desk, intent: JsonObject, card: Card) -> JsonObject:
-    declined = card.decline_code is not None
+def _new_charge(desk: Desk, intent: JsonObject, card: Card, decline_code: str | None) -> JsonObject:
+    declined = decline_code is not None
     return {
         "id": new_id("ch"),
         "object": "charge",
@@ -162,13 +183,13 @@ def _new_charge(desk: Desk, intent: JsonObject, card: Card) -> JsonObject:
         "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
-        "failure_code": card.error_code if declined else None,
+        "failure_code": (card.error_code if card.decline_code else decline_code) if declined else None,
         "failure_message": "Your card was declined." if declined else None,
         "livemode": False,
         "metadata": dict(intent["metadata"]),
         "outcome": {
             "network_status": "declined_by_network" if declined else "approved_by_network",
-            "reason": card.decline_code,
+            "reason": decline_code,
             "seller_message": "The bank declined." if declined else "Payment complete.",
             "type": "issuer_declined" if declined else "authorized",
         },
@@ -185,7 +206,7 @@ def _fail(desk: Desk, intent: JsonObject, charge: JsonObject, card: Card) -> Jso
     method = desk.book.get("payment_method", intent["payment_method"])
     intent["status"] = "requires_payment_method"
     intent["payment_method"] = None
-    refusal = decline(card, charge_id=charge["id"], intent=intent, method=method)
+    refusal = decline(card, charge=charge["id"], payment_intent=intent, payment_method=method)
     error = {key: value for key, value in refusal.body["error"].items() if key != "payment_intent"}
     intent["last_payment_error"] = error
     desk.emit("charge.failed", desk.book.put(charge))
@@ -291,7 +312,7 @@ def authenticate(desk: Desk, intent_id: str, secret: str, *, approved: bool) -> 
     if intent["status"] != "requires_action":
         return intent
     if approved:
-        return _charge(desk, intent, _card_of(desk, intent))
+        return _charge(desk, intent, card_of(desk.book.get("payment_method", intent["payment_method"])))
     intent["status"] = "requires_payment_method"
     intent["next_action"] = None
     intent["payment_method"] = None

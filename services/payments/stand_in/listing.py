@@ -14,6 +14,7 @@ from services.payments.stand_in.forms import Params
 LIMIT_DEFAULT, LIMIT_MAX = 10, 100
 _FILTERS = {
     "payment_intent": ("customer",),
+    "setup_intent": ("customer", "payment_method"),
     "charge": ("payment_intent", "customer"),
     "refund": ("payment_intent", "charge"),
     "balance_transaction": ("type", "source"),
@@ -83,17 +84,26 @@ def _page(
 
 def search_intents(desk: Desk, params: Params) -> JsonObject:
     """GET /v1/payment_intents/search. Unlike the provider's, it shows what was written a moment ago."""
+    return _search(desk, params, "payment_intent", "/v1/payment_intents/search")
+
+
+def search_customers(desk: Desk, params: Params) -> JsonObject:
+    """GET /v1/customers/search. As search_intents."""
+    return _search(desk, params, "customer", "/v1/customers/search")
+
+
+def _search(desk: Desk, params: Params, kind: str, url: str) -> JsonObject:
     where = _parse_query(params.get_text("query"))
     limit = _limit(params)
     params.ignore("page")
     params.check_all_known()
-    items = desk.book.list_all("payment_intent", where)
+    items = desk.book.list_all(kind, where)
     return {
         "object": "search_result",
         "data": items[:limit],
         "has_more": len(items) > limit,
         "next_page": None,
-        "url": "/v1/payment_intents/search",
+        "url": url,
     }
 
 

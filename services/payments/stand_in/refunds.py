@@ -3,7 +3,7 @@
 Invariant amount_refunded of a charge = sum of its refunds that have not failed <= amount_captured.
 """
 
-from services.payments.stand_in.cards import find_card
+from services.payments.stand_in.catalog import card_of
 from services.payments.stand_in.desk import Desk, new_id
 from services.payments.stand_in.errors import JsonObject, invalid, malformed
 from services.payments.stand_in.forms import Params
@@ -79,9 +79,7 @@ def _check_amount(charge: JsonObject, amount: int | None) -> int:
 
 
 def _first_status(desk: Desk, charge: JsonObject) -> str:
-    method = desk.book.get("payment_method", charge["payment_method"])
-    card = find_card(method["metadata"].get("test_card", ""))
-    return "succeeded" if card is None else card.refund
+    return card_of(desk.book.get("payment_method", charge["payment_method"])).refund
 
 
 def retrieve(desk: Desk, params: Params, refund_id: str) -> JsonObject:

@@ -13,7 +13,7 @@ from typing import assert_never
 import orjson
 from aiohttp import web
 
-from services.payments.stand_in import catalog, intents, listing, refunds
+from services.payments.stand_in import catalog, intents, listing, refunds, setups
 from services.payments.stand_in.book import Book, StoredReply
 from services.payments.stand_in.desk import Desk, WebhookWishes, new_id
 from services.payments.stand_in.errors import ApiError, JsonObject, server_fault
@@ -30,9 +30,15 @@ OPERATIONS: list[tuple[str, str, Operation]] = [
     ("GET", "/v1/payment_intents", listing.list_objects("payment_intent", "/v1/payment_intents")),
     ("GET", "/v1/payment_intents/search", listing.search_intents),
     ("GET", "/v1/payment_intents/{id}", intents.retrieve),
+    ("POST", "/v1/payment_intents/{id}", intents.update),
     ("POST", "/v1/payment_intents/{id}/confirm", intents.confirm),
     ("POST", "/v1/payment_intents/{id}/capture", intents.capture),
     ("POST", "/v1/payment_intents/{id}/cancel", intents.cancel),
+    ("POST", "/v1/setup_intents", setups.create),
+    ("GET", "/v1/setup_intents", listing.list_objects("setup_intent", "/v1/setup_intents")),
+    ("GET", "/v1/setup_intents/{id}", setups.retrieve),
+    ("POST", "/v1/setup_intents/{id}/confirm", setups.confirm),
+    ("POST", "/v1/setup_intents/{id}/cancel", setups.cancel),
     ("POST", "/v1/refunds", refunds.create),
     ("GET", "/v1/refunds", listing.list_objects("refund", "/v1/refunds")),
     ("GET", "/v1/refunds/{id}", refunds.retrieve),
@@ -46,6 +52,7 @@ OPERATIONS: list[tuple[str, str, Operation]] = [
     ("GET", "/v1/balance_transactions/{id}", catalog.retrieve_movement),
     ("POST", "/v1/customers", catalog.create_customer),
     ("GET", "/v1/customers", listing.list_objects("customer", "/v1/customers")),
+    ("GET", "/v1/customers/search", listing.search_customers),
     ("GET", "/v1/customers/{id}", catalog.retrieve_customer),
     ("GET", "/v1/payment_methods", listing.list_objects("payment_method", "/v1/payment_methods")),
     ("GET", "/v1/payment_methods/{id}", catalog.retrieve_method),
@@ -192,7 +199,8 @@ def _execute(
 ) -> ApiReply:
     desk.book.mark()
     try:
-        body = operation(desk, Params(request.fields), *request.arguments)
+        params = Params(request.fields)
+        body = expand(desk.book, operation(desk, params, *request.arguments), params.get_list("expand"))
         reply = ApiReply(status=200, body=orjson.dumps(body))
     except ApiError as error:
         if not error.commits:
@@ -204,6 +212,18 @@ def _execute(
         reply = ApiReply.of(stored_error)
     _store(desk, request, reply)
     return reply
+
+
+def expand(book: Book, item: JsonObject, paths: list[str]) -> JsonObject:
+    """The object with the objects in place of their ids, where the caller asks for them."""
+    for path in paths:
+        head, _, rest = path.partition(".")
+        inner = item.get(head)
+        if head == "data" and isinstance(inner, list):
+            item = {**item, "data": [expand(book, each, [rest]) for each in inner]}
+        elif isinstance(inner, str) and (found := book.find(inner)) is not None:
+            item = {**item, head: expand(book, found, [rest] if rest else [])}
+    return item
 
 
 def _store(desk: Desk, request: ApiRequest, reply: ApiReply) -> None:

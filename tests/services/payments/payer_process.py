@@ -21,7 +21,7 @@ from payments.money import yen
 from payments.ports import PaymentsPort, RefundState
 from services.ledger.service import build as build_ledger
 from services.payments.service import build_with
-from services.payments.stripe_provider import StripeProvider
+from services.payments.stripe_client import StripeClient
 from services.platform.clock import FixedClock
 from services.platform.context import ServiceContext
 from services.platform.service import Service
@@ -47,8 +47,8 @@ async def payments_house(
     """Ledger and payments, as they are in the real house."""
 
     def build(context: ServiceContext) -> Service:
-        provider = StripeProvider(api_key=api_key, api_base=stand_in_url, timeout_s=3.0, network_retries=0)
-        return build_with(context, provider)
+        client = StripeClient(api_key=api_key, api_base=stand_in_url, timeout_s=3.0, network_retries=0)
+        return build_with(context, client)
 
     builds = {"ledger": build_ledger, "payments": build}
     async with running_house(database_url, builds, clock=FixedClock(NOW), data_dir=folder) as house:

@@ -10,6 +10,7 @@ import stripe
 CLASSES: dict[str, type] = {
     "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge,
+    "setup_intent": stripe.SetupIntent,
     "refund": stripe.Refund,
     "balance_transaction": stripe.BalanceTransaction,
     "customer": stripe.Customer,

@@ -19,7 +19,7 @@ from payments.transfers import Transfer, TransferCode, TransferStatus
 from services.payments.collecting.charging import Charging
 from services.payments.collecting.store import CollectionStore
 from services.payments.service import build_with
-from services.payments.stripe_provider import StripeProvider
+from services.payments.stripe_client import StripeClient
 from services.platform.auth import Authenticator
 from services.platform.clock import FixedClock
 from services.platform.context import ServiceContext
@@ -88,7 +88,7 @@ async def setting(
     ledger = LedgerThatDies(clock)
 
     def build(context: ServiceContext) -> Service:
-        return build_with(context, StripeProvider(api_key="sk_test", api_base="http://127.0.0.1:9"))
+        return build_with(context, StripeClient(api_key="sk_test", api_base="http://127.0.0.1:9"))
 
     async with running_house(
         database_url, {"payments": build}, clock=clock, data_dir=tmp_path, ports={LedgerPort: ledger}

@@ -2,164 +2,23 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4, uuid5
 
-import aiohttp
-import orjson
 import pytest
-from aiohttp.test_utils import TestServer
 
 from payments.accounts import CARD_CLEARING, REFUNDS_DUE, UNEARNED_FARES
 from payments.errors import PaymentCommandDiffers, PaymentNotFound, ProviderUnavailable
 from payments.money import yen
 from payments.payment import Wanted
-from payments.ports import LedgerPort, Payment, PaymentsPort, PaymentState, Refund, RefundState
+from payments.ports import PaymentState, RefundState
 from payments.transfers import Transfer, TransferCode
-from services.payments.service import build_with
 from services.payments.stand_in.webhooks import sign
 from services.payments.store import PaymentsStore
-from services.payments.stripe_provider import StripeProvider
-from services.platform.auth import Authenticator, Role
-from services.platform.clock import FixedClock
-from services.platform.context import ServiceContext
-from services.platform.http import build_app
-from services.platform.rpc import add_port_routes, port_client
-from services.platform.service import Service
-from tests.services.payments.conftest import API_KEY, RunningStandIn
-from tests.support.house import KeyOfTheTest, TestHouse, running_house
-from tests.support.memory_ledger import MemoryLedger
-
-NOW = datetime(2026, 5, 20, 11, 0, tzinfo=UTC)
-HOUSE_SECRET = "the-secret-of-the-test-house"  # noqa: S105 - of the test
-SECRET = "whsec_of_the_test"  # noqa: S105 - of the test
-VISA = "pm_card_visa"
-
-
-@dataclass
-class Setting:
-    """A running payments service and the world around it."""
-
-    house: TestHouse
-    port: PaymentsPort
-    ledger: MemoryLedger
-    stand_in: RunningStandIn
-    service: Service
-
-    async def open(self, amount: int = 1250, traveller_id: str = "alice") -> Payment:
-        return await self.port.open_payment(
-            payment_id=uuid4(), order_id=uuid4(), traveller_id=traveller_id, amount=yen(amount)
-        )
-
-    async def captured(self, amount: int = 1250, method: str = VISA) -> Payment:
-        payment = await self.open(amount)
-        await self.port.authorise(payment_id=payment.payment_id, payment_method=method)
-        return await self.port.capture(payment_id=payment.payment_id)
-
-    async def refund(self, payment: Payment, amount: int, refund_id: UUID | None = None) -> Refund:
-        return await self.port.refund(
-            refund_id=refund_id or uuid4(),
-            payment_id=payment.payment_id,
-            amount=yen(amount),
-            reason="cancelled",
-        )
-
-    def net(self, account_id: str) -> int:
-        return self.ledger.books.get_balance(account_id, now=NOW).net_credit
-
-    def pending(self) -> int:
-        return self.ledger.books.get_balance(UNEARNED_FARES, now=NOW).credits_pending
-
-    async def rows(self, query: str, *args: Any) -> list[Any]:
-        return await self.service.context.database.fetch(query, *args)
-
-    async def told(self, event_type: str) -> list[Any]:
-        rows = await self.rows("select payload from outbox where event_type = $1 order by id", event_type)
-        return [row["payload"] for row in rows]
-
-    async def reconciliation(self) -> Any:
-        status, body = await self.house.call("GET", "/api/payments/reconciliation", role=Role.ADMIN)
-        assert status == 200, body
-        return body
-
-    async def send_webhook(self, event: Any, *, at: int | None = None, secret: str = SECRET) -> int:
-        body = orjson.dumps(event)
-        signature = sign(body, secret=secret, at=at or int(datetime.now(UTC).timestamp()))
-        url = "/api/payments/webhooks/stripe"
-        async with self.house.client.post(
-            url, data=body, headers={"Stripe-Signature": signature}
-        ) as response:
-            return response.status
-
-    async def until(self, payment_id: UUID, state: PaymentState) -> Payment:
-        """The payment once the worker has brought it there."""
-
-        async def is_there() -> bool:
-            return (await self.port.get_payment(payment_id=payment_id)).state is state
-
-        await eventually(is_there)
-        return await self.port.get_payment(payment_id=payment_id)
-
-
-async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until another task has made it so."""
-    for _ in range(500):
-        if await is_so():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not come about within ten seconds")
-
-
-@pytest.fixture
-async def setting(
-    request: pytest.FixtureRequest, database_url: str, stand_in: RunningStandIn, tmp_path: Path
-) -> AsyncIterator[Setting]:
-    """The service; its port is the local object, or for a test that `both_adapters` marks also HTTP's."""
-    clock = FixedClock(NOW)
-    ledger = MemoryLedger(clock)
-
-    def build(context: ServiceContext) -> Service:
-        provider = StripeProvider(
-            api_key=API_KEY,
-            api_base=stand_in.url,
-            webhook_secret=SECRET,
-            timeout_s=1.0,
-            network_retries=0,
-            rate_limit_pauses_s=(0.01, 0.01),
-        )
-        return build_with(context, provider)
-
-    async with running_house(
-        database_url, {"payments": build}, clock=clock, data_dir=tmp_path, ports={LedgerPort: ledger}
-    ) as house:
-        service = house.services["payments"]
-        port: Any = service.ports[PaymentsPort]
-        if getattr(request, "param", "local") == "local":
-            yield Setting(house, port, ledger, stand_in, service)
-            return
-        async with http_adapter(service, clock) as adapter:
-            yield Setting(house, adapter, ledger, stand_in, service)
-
-
-@asynccontextmanager
-async def http_adapter(service: Service, clock: FixedClock) -> AsyncIterator[PaymentsPort]:
-    """The same port, across HTTP."""
-    key = KeyOfTheTest(clock)
-    authenticator = Authenticator(identity=lambda: key, clock=clock, service_secret=HOUSE_SECRET)
-    app = build_app([], authenticator)
-    add_port_routes(app, [service], authenticator)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        url = f"http://{server.host}:{server.port}"
-        adapter: Any = port_client(PaymentsPort, base_url=url, session=session, secret=HOUSE_SECRET)
-        yield adapter
-
-
-both_adapters = pytest.mark.parametrize("setting", ["local", "http"], indirect=True)
+from services.platform.auth import Role
+from tests.services.payments.setting import NOW, SECRET, VISA, Setting, answer_bank, both_adapters, eventually
 
 
 @both_adapters
@@ -260,14 +119,6 @@ async def test_an_unknown_payment_method_is_declined(setting: Setting) -> None:
     assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "resource_missing")
 
 
-async def answer_bank(setting: Setting, payment: Payment, outcome: str) -> None:
-    address, _, secret = str(payment.next_action_url).partition("?secret=")
-    async with setting.stand_in.session.post(
-        address, data={"secret": secret, "outcome": outcome}, allow_redirects=False
-    ) as response:
-        assert response.status == 303
-
-
 async def test_the_payer_acts_and_the_next_look_sees_it(setting: Setting) -> None:
     payment = await setting.open()
     method = "pm_card_threeDSecure2Required"
@@ -276,7 +127,7 @@ async def test_the_payer_acts_and_the_next_look_sees_it(setting: Setting) -> Non
     assert setting.pending() == 0
     still = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
     assert still == waiting
-    await answer_bank(setting, waiting, "approve")
+    await answer_bank(setting, waiting.next_action_url, "approve")
     held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
     assert (held.state, held.next_action_url) == (PaymentState.AUTHORISED, None)
     assert setting.pending() == 1250
@@ -287,7 +138,7 @@ async def test_the_payer_acts_and_a_webhook_tells(setting: Setting) -> None:
     waiting = await setting.port.authorise(
         payment_id=payment.payment_id, payment_method="pm_card_threeDSecure2Required"
     )
-    await answer_bank(setting, waiting, "approve")
+    await answer_bank(setting, waiting.next_action_url, "approve")
     events = setting.stand_in.inner.book.list_all("event")
     # In the wrong order, each twice: only where the payment is now counts.
     for event in events + events:
@@ -301,7 +152,7 @@ async def test_the_payer_refuses(setting: Setting) -> None:
     payment = await setting.open()
     method = "pm_card_threeDSecure2Required"
     waiting = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
-    await answer_bank(setting, waiting, "refuse")
+    await answer_bank(setting, waiting.next_action_url, "refuse")
     declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)
     assert declined.state is PaymentState.DECLINED
     assert declined.decline_code == "payment_intent_authentication_failure"
@@ -527,7 +378,7 @@ async def test_keys_are_used_again_until_their_call_is_known_to_have_ended(setti
     assert (first.is_first, again.is_first, again.key) == (True, False, first.key)
     other = await store.begin_call("capture", subject, {"a": 2})
     assert other.key != first.key
-    await store.end_call(other.key, "faulted", "broke")
+    await store.end_call(other.key, "faulted", ProviderUnavailable("broke"))
     fresh = await store.begin_call("capture", subject, {"a": 2})
     assert fresh.key not in (first.key, other.key)
     await setting.service.context.database.execute(

@@ -8,7 +8,7 @@ import pytest
 import stripe
 from aiohttp import web
 
-from tests.services.payments.conftest import RunningStandIn
+from tests.services.payments.running import RunningStandIn
 
 
 @dataclass
