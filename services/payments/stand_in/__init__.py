@@ -5,7 +5,7 @@ Problem   Money must be tested against a provider that remembers, refuses, repea
 Idea      The real `stripe` SDK talks to this server over loopback. State is a SQLite file written in the
           transaction of each reply, so a killed stand-in remembers exactly what it has answered for.
           Faults are asked for at /_control/faults.
-Not here  Connect, Checkout, payouts and disputes; anything that is not needed by services/payments.
+Not here  Checkout, subscriptions, the balances of connected accounts; what services/payments does not need.
 Invariant One idempotency key has one effect and one reply. No refund exceeds what was captured.
 Source    Stripe's API reference and the types of its SDK; facts on payments.
 """

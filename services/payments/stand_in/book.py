@@ -43,7 +43,22 @@ create table if not exists delivery (
 );
 create index if not exists delivery_due on delivery (state, due_at);
 """
-_FIELD = frozenset({"payment_intent", "payment_method", "charge", "customer", "source", "type", "status"})
+_FIELD = frozenset(
+    {
+        "charge",
+        "customer",
+        "destination",
+        "payment_intent",
+        "payment_method",
+        "payout",
+        "source",
+        "source_transaction",
+        "status",
+        "transfer",
+        "transfer_group",
+        "type",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

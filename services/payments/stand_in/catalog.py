@@ -1,4 +1,4 @@
-"""The smaller objects: payment methods, customers, charges, movements, events, webhook endpoints."""
+"""The smaller objects: payment methods, customers, charges, events, webhook endpoints."""
 
 import secrets
 
@@ -131,12 +131,6 @@ def retrieve_charge(desk: Desk, params: Params, charge_id: str) -> JsonObject:
     """GET /v1/charges/{id}."""
     params.check_all_known()
     return desk.book.get("charge", charge_id)
-
-
-def retrieve_movement(desk: Desk, params: Params, movement_id: str) -> JsonObject:
-    """GET /v1/balance_transactions/{id}."""
-    params.check_all_known()
-    return desk.book.get("balance_transaction", movement_id)
 
 
 def retrieve_event(desk: Desk, params: Params, event_id: str) -> JsonObject:

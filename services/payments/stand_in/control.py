@@ -8,9 +8,17 @@ DELETE /_control/faults           everything works again
 POST   /_control/webhooks         {"duplicate_count": 3, "delay_s": 0.5, "reorder": true}
 POST   /_control/expire/{intent}  a hold expires as if days had passed
 POST   /_control/refunds/{id}     {"status": "failed"}: a refund is taken, or comes back
+POST   /_control/disputes         {"charge": "ch_..", "reason": "fraudulent"}: the card's owner objects
+POST   /_control/disputes/{id}    {"status": "won"}: the bank decides (won or lost)
+POST   /_control/available        days pass: what is pending may be paid out
+POST   /_control/payouts          the automatic payout of all that is available
+POST   /_control/payouts/{id}     {"status": "paid"}: paid, failed, or reconciled (the items are listed)
+GET    /onboarding/{account}      an operator's account: say that everything was answered
+POST   /onboarding/{account}      it was
 GET    /_control/state            faults left, deliveries by state
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from html import escape
 from typing import Any
@@ -18,9 +26,9 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.payments.stand_in import intents, refunds, setups
+from services.payments.stand_in import balance, connect, disputes, intents, payouts, refunds, setups
 from services.payments.stand_in.book import Book
-from services.payments.stand_in.desk import WebhookWishes
+from services.payments.stand_in.desk import Desk, WebhookWishes
 from services.payments.stand_in.errors import ApiError, JsonObject
 from services.payments.stand_in.faults import Fault, FaultKind
 from services.payments.stand_in.server import STAND_IN, StandIn, add_api, answer_late_ones
@@ -33,6 +41,9 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test bank
 <form method="post"><input type="hidden" name="secret" value="{secret}">
 <button name="outcome" value="approve">Approve</button>
 <button name="outcome" value="refuse">Refuse</button></form></html>"""
+_ONBOARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test onboarding</title>
+<h1>Test onboarding</h1><p>{notice}</p><p>Account {account}</p>
+<form method="post"><button>Everything was answered</button></form></html>"""
 _DONE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test bank</title>
 <h1>Test bank</h1><p>{notice}</p><p>The payment is now: {status}</p></html>"""
 
@@ -58,8 +69,16 @@ class WebhookWish(BaseModel):
     reorder: bool = False
 
 
-class RefundWish(BaseModel):
-    """The body of POST /_control/refunds/{id}."""
+class DisputeWish(BaseModel):
+    """The body of POST /_control/disputes."""
+
+    model_config = ConfigDict(extra="forbid")
+    charge: str
+    reason: str = "fraudulent"
+
+
+class StatusWish(BaseModel):
+    """The body of POST /_control/refunds/{id}, and of those for disputes and payouts."""
 
     model_config = ConfigDict(extra="forbid")
     status: str
@@ -79,6 +98,13 @@ def build_app(*, book: Book, clock: Clock, base_url: str, api_key: str | None = 
     app.router.add_post("/_control/webhooks", _wish_webhooks)
     app.router.add_post("/_control/expire/{intent_id}", _expire)
     app.router.add_post("/_control/refunds/{refund_id}", _conclude_refund)
+    app.router.add_post("/_control/disputes", _open_dispute)
+    app.router.add_post("/_control/disputes/{dispute_id}", _conclude_dispute)
+    app.router.add_post("/_control/available", _make_available)
+    app.router.add_post("/_control/payouts", _pay_out)
+    app.router.add_post("/_control/payouts/{payout_id}", _conclude_payout)
+    app.router.add_get("/onboarding/{account_id}", _onboarding_page)
+    app.router.add_post("/onboarding/{account_id}", _onboard)
     app.router.add_get("/_control/state", _state)
     add_api(app)
     return app
@@ -159,21 +185,62 @@ async def _wish_webhooks(request: web.Request) -> web.Response:
     return web.json_response(asdict(wishes))
 
 
-async def _expire(request: web.Request) -> web.Response:
+def _act(request: web.Request, act: Callable[[Desk], JsonObject | None]) -> web.Response:
+    """Do it in a transaction, and send what is to be told of it."""
     stand_in = request.app[STAND_IN]
     with stand_in.book.transaction():
-        intent = intents.expire(stand_in.desk(), request.match_info["intent_id"])
+        item = act(stand_in.desk())
     stand_in.deliverer.wake()
-    return web.json_response(intent)
+    return web.json_response(item)
+
+
+async def _expire(request: web.Request) -> web.Response:
+    return _act(request, lambda desk: intents.expire(desk, request.match_info["intent_id"]))
 
 
 async def _conclude_refund(request: web.Request) -> web.Response:
-    wish = RefundWish.model_validate_json(await request.read())
-    stand_in = request.app[STAND_IN]
-    with stand_in.book.transaction():
-        refund = refunds.conclude(stand_in.desk(), request.match_info["refund_id"], wish.status)
-    stand_in.deliverer.wake()
-    return web.json_response(refund)
+    wish = StatusWish.model_validate_json(await request.read())
+    return _act(request, lambda desk: refunds.conclude(desk, request.match_info["refund_id"], wish.status))
+
+
+async def _open_dispute(request: web.Request) -> web.Response:
+    wish = DisputeWish.model_validate_json(await request.read())
+    return _act(request, lambda desk: disputes.open_dispute(desk, wish.charge, wish.reason))
+
+
+async def _conclude_dispute(request: web.Request) -> web.Response:
+    wish = StatusWish.model_validate_json(await request.read())
+    return _act(request, lambda desk: disputes.conclude(desk, request.match_info["dispute_id"], wish.status))
+
+
+async def _make_available(request: web.Request) -> web.Response:
+    return _act(request, lambda desk: {"movements": balance.make_available(desk.book)})
+
+
+async def _pay_out(request: web.Request) -> web.Response:
+    return _act(request, payouts.pay_out)
+
+
+async def _conclude_payout(request: web.Request) -> web.Response:
+    wish = StatusWish.model_validate_json(await request.read())
+    payout_id = request.match_info["payout_id"]
+    if wish.status == "reconciled":
+        return _act(request, lambda desk: payouts.complete_reconciliation(desk, payout_id))
+    return _act(request, lambda desk: payouts.conclude(desk, payout_id, wish.status))
+
+
+async def _onboarding_page(request: web.Request) -> web.Response:
+    account = request.app[STAND_IN].book.get("account", request.match_info["account_id"])
+    page = _ONBOARDING.format(notice=NOTICE, account=escape(account["id"]))
+    return web.Response(text=page, content_type="text/html")
+
+
+async def _onboard(request: web.Request) -> web.StreamResponse:
+    _act(request, lambda desk: connect.onboard(desk, request.match_info["account_id"]))
+    return_url = request.query.get("return_url")
+    if return_url:
+        raise web.HTTPSeeOther(return_url)
+    return web.Response(text=NOTICE)
 
 
 async def _state(request: web.Request) -> web.Response:

@@ -4,9 +4,11 @@ Invariant amount_received = what was captured; a captured or cancelled intent ne
 Source    https://docs.stripe.com/payments/paymentintents/lifecycle
 """
 
+from services.payments.stand_in.balance import put_movement
 from services.payments.stand_in.cards import AUTHENTICATION_REQUIRED, Card, decline
 from services.payments.stand_in.catalog import card_of, get_method, method_details
 from services.payments.stand_in.desk import Desk, new_id
+from services.payments.stand_in.disputes import open_dispute
 from services.payments.stand_in.errors import JsonObject, invalid, malformed, unexpected_state
 from services.payments.stand_in.forms import Params
 
@@ -225,32 +227,10 @@ def _take(desk: Desk, intent: JsonObject, charge: JsonObject, amount: int) -> Js
     intent["amount_received"] = amount
     desk.emit("charge.captured", desk.book.put(charge))
     desk.emit("payment_intent.succeeded", desk.book.put(intent))
+    reason = card_of(desk.book.get("payment_method", charge["payment_method"])).dispute_reason
+    if reason is not None:
+        open_dispute(desk, charge["id"], reason)
     return intent
-
-
-def put_movement(desk: Desk, *, kind: str, source: JsonObject, amount: int, fee: int = 0) -> JsonObject:
-    """Record a balance transaction: money that came (positive) or went."""
-    details = [{"amount": fee, "currency": source["currency"], "type": "stripe_fee", "description": None}]
-    return desk.book.put(
-        {
-            "id": new_id("txn"),
-            "object": "balance_transaction",
-            "amount": amount,
-            "available_on": desk.created + 4 * 86_400,
-            "balance_type": "payments",
-            "created": desk.created,
-            "currency": source["currency"],
-            "description": None,
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": details if fee else [],
-            "net": amount - fee,
-            "reporting_category": kind,
-            "source": source["id"],
-            "status": "pending",
-            "type": kind,
-        }
-    )
 
 
 def capture(desk: Desk, params: Params, intent_id: str) -> JsonObject:

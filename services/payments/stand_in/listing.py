@@ -6,6 +6,7 @@ Source    https://docs.stripe.com/api/pagination and https://docs.stripe.com/sea
 import re
 from collections.abc import Callable
 
+from services.payments.stand_in.balance import list_movements
 from services.payments.stand_in.catalog import without_secret
 from services.payments.stand_in.desk import Desk
 from services.payments.stand_in.errors import JsonObject, malformed
@@ -17,12 +18,18 @@ _FILTERS = {
     "setup_intent": ("customer", "payment_method"),
     "charge": ("payment_intent", "customer"),
     "refund": ("payment_intent", "charge"),
-    "balance_transaction": ("type", "source"),
+    "balance_transaction": ("type", "source", "payout"),
+    "dispute": ("charge", "payment_intent"),
+    "payout": ("status",),
+    "account": (),
+    "transfer": ("destination", "transfer_group"),
+    "transfer_reversal": (),
     "event": ("type",),
     "customer": (),
     "payment_method": ("type", "customer"),
     "webhook_endpoint": (),
 }
+_WITHOUT_CREATED = frozenset({"payment_method", "transfer_reversal", "webhook_endpoint"})
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "gt": lambda a, b: a > b,
     "gte": lambda a, b: a >= b,
@@ -35,13 +42,18 @@ _CLAUSE = re.compile(r"""\s*(?:metadata\[['"]([A-Za-z_]\w*)['"]\]|(status))\s*:\
 def list_objects(kind: str, url: str) -> Callable[[Desk, Params], JsonObject]:
     """The list operation of a kind of object."""
 
-    def operation(desk: Desk, params: Params) -> JsonObject:
+    def operation(desk: Desk, params: Params, *parent: str) -> JsonObject:
         where = {name: value for name in _FILTERS[kind] if (value := params.find_text(name)) is not None}
-        created = params.get_map("created")
+        created = {} if kind in _WITHOUT_CREATED else params.get_map("created")
         limit = _limit(params)
         after, before = params.find_text("starting_after"), params.find_text("ending_before")
         params.check_all_known()
-        items = [each for each in desk.book.list_all(kind, where) if _is_within(each["created"], created)]
+        if parent:
+            where |= {"transfer": parent[0]}
+        found = (
+            list_movements(desk, where) if kind == "balance_transaction" else desk.book.list_all(kind, where)
+        )
+        items = [each for each in found if _is_within(each["created"], created)]
         page, has_more = _page(items, limit, after, before)
         if kind == "webhook_endpoint":
             page = [without_secret(each) for each in page]

@@ -3,11 +3,11 @@
 Invariant amount_refunded of a charge = sum of its refunds that have not failed <= amount_captured.
 """
 
+from services.payments.stand_in.balance import put_movement
 from services.payments.stand_in.catalog import card_of
 from services.payments.stand_in.desk import Desk, new_id
 from services.payments.stand_in.errors import JsonObject, invalid, malformed
 from services.payments.stand_in.forms import Params
-from services.payments.stand_in.intents import put_movement
 
 _REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
@@ -20,6 +20,10 @@ def create(desk: Desk, params: Params) -> JsonObject:
     metadata = params.get_map("metadata")
     params.ignore("reverse_transfer", "refund_application_fee", "instructions_email")
     params.check_all_known()
+    if charge["disputed"]:
+        raise invalid(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     amount = _check_amount(charge, amount)
     refund: JsonObject = {
         "id": new_id("re"),

@@ -13,58 +13,16 @@ from typing import assert_never
 import orjson
 from aiohttp import web
 
-from services.payments.stand_in import catalog, intents, listing, refunds, setups
 from services.payments.stand_in.book import Book, StoredReply
 from services.payments.stand_in.desk import Desk, WebhookWishes, new_id
 from services.payments.stand_in.errors import ApiError, JsonObject, server_fault
 from services.payments.stand_in.faults import Fault, FaultKind, Faults
 from services.payments.stand_in.forms import Params, parse_form
+from services.payments.stand_in.operations import OPERATIONS, Operation
 from services.payments.stand_in.webhooks import Deliverer
 from services.platform.clock import Clock
 
 KEY_LIFE_S = 86_400.0
-Operation = Callable[..., JsonObject]
-
-OPERATIONS: list[tuple[str, str, Operation]] = [
-    ("POST", "/v1/payment_intents", intents.create),
-    ("GET", "/v1/payment_intents", listing.list_objects("payment_intent", "/v1/payment_intents")),
-    ("GET", "/v1/payment_intents/search", listing.search_intents),
-    ("GET", "/v1/payment_intents/{id}", intents.retrieve),
-    ("POST", "/v1/payment_intents/{id}", intents.update),
-    ("POST", "/v1/payment_intents/{id}/confirm", intents.confirm),
-    ("POST", "/v1/payment_intents/{id}/capture", intents.capture),
-    ("POST", "/v1/payment_intents/{id}/cancel", intents.cancel),
-    ("POST", "/v1/setup_intents", setups.create),
-    ("GET", "/v1/setup_intents", listing.list_objects("setup_intent", "/v1/setup_intents")),
-    ("GET", "/v1/setup_intents/{id}", setups.retrieve),
-    ("POST", "/v1/setup_intents/{id}/confirm", setups.confirm),
-    ("POST", "/v1/setup_intents/{id}/cancel", setups.cancel),
-    ("POST", "/v1/refunds", refunds.create),
-    ("GET", "/v1/refunds", listing.list_objects("refund", "/v1/refunds")),
-    ("GET", "/v1/refunds/{id}", refunds.retrieve),
-    ("GET", "/v1/charges", listing.list_objects("charge", "/v1/charges")),
-    ("GET", "/v1/charges/{id}", catalog.retrieve_charge),
-    (
-        "GET",
-        "/v1/balance_transactions",
-        listing.list_objects("balance_transaction", "/v1/balance_transactions"),
-    ),
-    ("GET", "/v1/balance_transactions/{id}", catalog.retrieve_movement),
-    ("POST", "/v1/customers", catalog.create_customer),
-    ("GET", "/v1/customers", listing.list_objects("customer", "/v1/customers")),
-    ("GET", "/v1/customers/search", listing.search_customers),
-    ("GET", "/v1/customers/{id}", catalog.retrieve_customer),
-    ("GET", "/v1/payment_methods", listing.list_objects("payment_method", "/v1/payment_methods")),
-    ("GET", "/v1/payment_methods/{id}", catalog.retrieve_method),
-    ("POST", "/v1/payment_methods/{id}/attach", catalog.attach_method),
-    ("POST", "/v1/payment_methods/{id}/detach", catalog.detach_method),
-    ("GET", "/v1/events", listing.list_objects("event", "/v1/events")),
-    ("GET", "/v1/events/{id}", catalog.retrieve_event),
-    ("POST", "/v1/webhook_endpoints", catalog.create_endpoint),
-    ("GET", "/v1/webhook_endpoints", listing.list_objects("webhook_endpoint", "/v1/webhook_endpoints")),
-    ("GET", "/v1/webhook_endpoints/{id}", catalog.retrieve_endpoint),
-    ("DELETE", "/v1/webhook_endpoints/{id}", catalog.delete_endpoint),
-]
 
 
 @dataclass(slots=True, kw_only=True)

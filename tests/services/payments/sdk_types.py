@@ -1,5 +1,6 @@
-"""Hold a JSON object against the type that the provider's SDK declares for it."""
+"""What the provider's SDK declares: the fields of an object, and the parameters of an endpoint."""
 
+import re
 import typing
 from collections.abc import Iterator
 from types import UnionType
@@ -15,6 +16,11 @@ CLASSES: dict[str, type] = {
     "balance_transaction": stripe.BalanceTransaction,
     "customer": stripe.Customer,
     "payment_method": stripe.PaymentMethod,
+    "dispute": stripe.Dispute,
+    "payout": stripe.Payout,
+    "account": stripe.Account,
+    "transfer": stripe.Transfer,
+    "transfer_reversal": stripe.TransferReversal,
     "event": stripe.Event,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
@@ -58,3 +64,32 @@ def _mismatch(kind: Any, value: Any, path: str) -> Iterator[str]:
         return
     if not any(isinstance(option, type) and type(value) is option for option in options):
         yield f"{path} = {value!r} has none of the types {options}"
+
+
+_VERBS = {("POST", 1): "create", ("GET", 1): "list", ("GET", 2): "retrieve", ("POST", 2): "update"}
+_OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
+
+
+def declared_parameters(client: stripe.StripeClient, method: str, path: str) -> frozenset[str]:
+    """The parameters that the SDK's method for this endpoint takes, by their names."""
+    service, name = _method_of(client, method, path)
+    annotation = str(getattr(type(service), f"{name}_async").__annotations__["params"])
+    match = re.search(r"(\w+Params)", annotation)
+    assert match is not None, f"{method} {path} has no parameters in the SDK: {annotation}"
+    kind = getattr(stripe.params, match[1])
+    fields: set[str] = set()
+    for each in kind.__mro__:
+        fields |= set(getattr(each, "__annotations__", {}))
+    return frozenset(fields - _OPTIONS)
+
+
+def _method_of(client: stripe.StripeClient, method: str, path: str) -> tuple[Any, str]:
+    parts = path.removeprefix("/v1/").split("/")
+    service = getattr(client.v1, parts[0])
+    if path == "/v1/balance":
+        return service, "retrieve"
+    if len(parts) == 3 and hasattr(service, parts[2]) and not callable(getattr(service, parts[2])):
+        return getattr(service, parts[2]), "create" if method == "POST" else "list"
+    if len(parts) == 3 or parts[-1] == "search":
+        return service, parts[-1]
+    return service, "delete" if method == "DELETE" else _VERBS[method, len(parts)]
