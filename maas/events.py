@@ -128,6 +128,29 @@ class RideRated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassSold:
+    """A pass was paid. `product_id` is its name in the tariff."""
+
+    pass_id: UUID
+    traveller_id: str
+    product_id: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassEarned:
+    """A pass is over and its price is earned: once for ever, as if it were component 0 of order `pass_id`.
+
+    `shares` are the operators' parts in minor units and sum to `amount_minor`.
+    """
+
+    pass_id: UUID
+    amount_minor: int
+    shares: dict[str, int]
+    earned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SailingCancelled:
     """An operator cancelled a sailing (a trip on a service date)."""
 
@@ -223,6 +246,8 @@ Event = (
     | TicketIssued
     | TapRecorded
     | RideRated
+    | PassSold
+    | PassEarned
     | SailingCancelled
     | SailingStatusChanged
     | LegCancelled

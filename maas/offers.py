@@ -8,7 +8,7 @@ Invariant total = sum of the prices = sum of their components = sum of all opera
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -18,7 +18,8 @@ from maas.prices import FareComponent, FareMedium, JourneyPrice
 from payments.money import Money, yen
 
 VALID_FOR = timedelta(minutes=10)
-RIDERS_MAX = 9
+RIDERS_MAX = 40
+"""A school class: groups begin at fifteen."""
 
 
 class HoldKind(StrEnum):
@@ -55,6 +56,12 @@ class Offer:
 def expiry(journey: Journey, now: datetime) -> datetime:
     """When an offer made now expires: ten minutes on, but never after the journey has begun."""
     return min(now + VALID_FOR, max(journey.departs_at, now))
+
+
+def service_date_of(journey: Journey) -> date:
+    """The service date on which a journey is begun: that of its first ride, else of its start."""
+    dated = (leg.service_date for leg in journey.legs if leg.service_date is not None)
+    return next(dated, journey.departs_at.date())
 
 
 def legs_to_hold(journey: Journey, offer_id: UUID) -> tuple[HeldLeg, ...]:

@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from maas.eligibility import Claim
 from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
+from maas.passes import PassHeld, PassProduct, PassUse
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import Money
 
@@ -27,14 +29,49 @@ class PlannerPort(Protocol):
         """The journey of that id, on today's network. Raises JourneyNotFound."""
 
     async def price(
-        self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        medium: FareMedium,
+        fare_class: str | None,
+        home: str | None,
+        passes: Sequence[PassHeld],
     ) -> list[JourneyPrice]:
-        """One price a rider, in the order given. Raises FareNotFound."""
+        """One price a rider, in the order given. Raises FareNotFound.
+
+        `home` is the island that an islander's claim names. Each of `passes` covers the first rider of its
+        category that has none yet.
+        """
 
     async def decide_refund(
         self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime
     ) -> RefundDecision:
         """What a customer who cancels gets back of one fare, by its operator's rule. Raises FareNotFound."""
+
+    async def list_pass_products(self, *, on: date) -> list[PassProduct]:
+        """The passes on sale on a service date; none where there are no tariffs."""
+
+
+class EligibilityPort(Protocol):
+    """Who may ride at a reduced fare, as far as it was proven."""
+
+    async def list_claims(self, *, traveller_id: str, on: date) -> list[Claim]:
+        """The traveller's verified claims that hold on a service date."""
+
+
+class PassPort(Protocol):
+    """Passes that travellers hold."""
+
+    async def list_passes(self, *, traveller_id: str, service_date: date) -> list[PassHeld]:
+        """The traveller's paid passes that may cover an entry of that service date, first to end first."""
+
+    async def note_uses(self, *, uses: Sequence[PassUse]) -> list[PassHeld | None]:
+        """What rides made of passes; one answer each: the pass as it then is, None when it is not held.
+
+        Safe to repeat, in any order. After the price was shared a use still counts for the traveller, and
+        changes no operator's part.
+        """
 
 
 class HoldState(StrEnum):

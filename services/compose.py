@@ -13,7 +13,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from maas.ports import BerthPort, NetworkPort, OnDemandPort, PlannerPort
+from maas.ports import BerthPort, EligibilityPort, NetworkPort, OnDemandPort, PassPort, PlannerPort
 from payments.ports import CollectionPort, LedgerPort, PaymentsPort, SavedMethodsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
@@ -58,6 +58,8 @@ OWNERS: Mapping[type, str] = {
     CollectionPort: "payments",
     SavedMethodsPort: "payments",
     BerthPort: "partners",
+    EligibilityPort: "sales",
+    PassPort: "sales",
     OnDemandPort: "dispatch",
 }
 """Which service implements a port."""

@@ -133,13 +133,14 @@ class FareEngine:
         riders: Sequence[RiderCategory],
         medium: FareMedium,
         fare_class: str | None = None,
+        home: str | None = None,
     ) -> list[JourneyPrice]:
         """One price a rider of a party that rides together, in the order given. Raises FareNotFound.
 
         Two infants ride free with each paying rider; any further infant pays the child's fare.
         """
         prices = []
-        for rider, pays_as, company in list_companies(riders):
+        for rider, pays_as, company in list_companies(riders, home=home):
             price = self.price(
                 journey=journey, rider=pays_as, medium=medium, fare_class=fare_class, company=company
             )
@@ -153,6 +154,11 @@ class FareEngine:
     def list_passes(self, day: date) -> tuple[PassRow, ...]:
         """The passes on sale on a service date."""
         return self._tariff.on(day).passes
+
+    def list_operators(self, networks: Sequence[str], day: date) -> tuple[str, ...]:
+        """The operators of these networks on a service date, each once, by id."""
+        found = (row for rows in self._tariff.on(day).networks.values() for row in rows)
+        return tuple(sorted({row.operator_id for row in found if row.network_id in networks}))
 
     def list_caps(self, day: date) -> tuple[CapRow, ...]:
         """The caps in force on a service date."""

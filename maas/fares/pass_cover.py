@@ -14,9 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from maas.fares.charged import FareCharged, Part, in_order
-from maas.prices import Addend
-from payments.money import split_exactly
+from maas.fares.charged import FareCharged, Part, in_order, list_fares_charged
+from maas.fares.engine import FareEngine
+from maas.journeys import Journey
+from maas.prices import Addend, JourneyPrice
+from payments.money import split_exactly, yen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,25 @@ def cover(fares: Iterable[FareCharged], passes: Sequence[PassInHand]) -> Covered
         left.append(_left_of(fare, helping))
         _note_use(fare, helping, used)
     return Covered(fares=tuple(left), began=began, used={key: value for key, value in used.items() if value})
+
+
+def cover_price(
+    engine: FareEngine, *, journey: Journey, price: JourneyPrice, passes: Sequence[PassInHand]
+) -> JourneyPrice:
+    """A planned journey's price with passes in hand; what they cover costs nothing and says why."""
+    fares = list_fares_charged(engine, ride_id="", journey=journey, price=price)
+    left = {fare.fare_id: fare for fare in cover(fares, passes).fares}
+    components = tuple(
+        replace(
+            component,
+            amount=yen(left[fare.fare_id].amount_minor),
+            addends=left[fare.fare_id].addends,
+            shares=left[fare.fare_id].shares,
+        )
+        for component, fare in zip(price.components, fares, strict=True)
+    )
+    total = sum(component.amount.amount_minor for component in components)
+    return replace(price, total=yen(total), components=components)
 
 
 def _list_to_begin(fare: FareCharged, hand: list[PassInHand]) -> list[PassInHand]:

@@ -34,16 +34,22 @@ RIDER_NAMES: dict[RiderCategory, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """Who rides along: how many of the rider's own category (the rider too), and the partner of a pair."""
+    """Who rides along: how many of the rider's own category (the rider too), and the partner of a pair.
+
+    `home` is the island that an islander's claim names, as the tariff names stations; None: not asked.
+    """
 
     alike_count: int = 1
     partner: RiderCategory | None = None
+    home: str | None = None
 
 
 ALONE = Company()
 
 
-def list_companies(riders: Sequence[RiderCategory]) -> list[tuple[RiderCategory, RiderCategory, Company]]:
+def list_companies(
+    riders: Sequence[RiderCategory], *, home: str | None = None
+) -> list[tuple[RiderCategory, RiderCategory, Company]]:
     """For each rider, in order: who it is, what it pays as, and its company."""
     counts = Counter(riders)
     infants_free = INFANTS_FREE_PER_PAYING_RIDER * (len(riders) - counts[RiderCategory.INFANT])
@@ -52,7 +58,11 @@ def list_companies(riders: Sequence[RiderCategory]) -> list[tuple[RiderCategory,
     for rider in riders:
         partner = _PARTNERS.get(rider)
         has_partner = partner is not None and seen[rider] < counts[partner]
-        company = Company(alike_count=counts[rider], partner=partner if has_partner else None)
+        company = Company(
+            alike_count=counts[rider],
+            partner=partner if has_partner else None,
+            home=home if rider is RiderCategory.ISLANDER else None,
+        )
         is_extra = rider is RiderCategory.INFANT and seen[rider] >= infants_free
         found.append((rider, RiderCategory.CHILD if is_extra else rider, company))
         seen[rider] += 1

@@ -121,8 +121,10 @@ def find_concession(run: Run, asked: Asked) -> ConcessionRow | None:
 
 
 def _is_met(row: ConcessionRow, run: Run, asked: Asked) -> bool:
+    is_home = asked.company.home in (None, row.station) or asked.rider is not RiderCategory.ISLANDER
     return (
-        row.station in (None, run.origin, run.destination)
+        is_home
+        and row.station in (None, run.origin, run.destination)
         and row.fare_class in ("*", asked.fare_class)
         and row.rides_with in (None, asked.company.partner)
         and row.party_min <= asked.company.alike_count

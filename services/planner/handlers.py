@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from maas.errors import FareNotFound, OutsideFeedDates, PlaceNotFound
 from maas.events import JourneysPlanned, NothingFound
+from maas.fares.pass_cover import cover_price
 from maas.fares.refunds import RefundCause, RefundDecision
 from maas.journeys import Journey, Mode, PlanRequest, PlanResult
+from maas.passes import PassHeld, PassProduct
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import Money
 from services.planner.network import Network, NetworkInForce
@@ -66,13 +68,40 @@ class Planner:
         return await self.in_thread(lambda: teller.get_journey(journey_id))
 
     async def price(
-        self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        medium: FareMedium,
+        fare_class: str | None,
+        home: str | None,
+        passes: Sequence[PassHeld],
     ) -> list[JourneyPrice]:
         """One price a rider of a party, in the order given. Raises FareNotFound."""
         fares = self.in_force.get().fares
         if fares is None:
             raise FareNotFound(_NO_TARIFF)
-        return fares.price_party(journey=journey, riders=riders, medium=medium, fare_class=fare_class)
+        prices = fares.price_party(
+            journey=journey, riders=riders, medium=medium, fare_class=fare_class, home=home
+        )
+        waiting = list(passes)
+        covered = []
+        for price in prices:
+            mine = [each for each in waiting if each.rider is price.rider][:1]
+            waiting = [each for each in waiting if each not in mine]
+            hand = [each.in_hand for each in mine]
+            covered.append(cover_price(fares, journey=journey, price=price, passes=hand) if hand else price)
+        return covered
+
+    async def list_pass_products(self, *, on: date) -> list[PassProduct]:
+        """The passes on sale on a service date; none where there are no tariffs."""
+        fares = self.in_force.get().fares
+        if fares is None:
+            return []
+        return [
+            PassProduct(row=row, operators=fares.list_operators(row.networks.split(), on))
+            for row in fares.list_passes(on)
+        ]
 
     async def decide_refund(
         self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime

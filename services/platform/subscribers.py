@@ -15,6 +15,8 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "TicketIssued": (),
     "TapRecorded": (),
     "RideRated": ("demand", "sales", "settlement"),
+    "PassSold": (),
+    "PassEarned": ("settlement",),
     "SailingCancelled": ("planner", "sales"),
     "SailingStatusChanged": ("planner",),
     "LegCancelled": ("ticketing",),

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID, uuid5
 
+from maas.eligibility import GROUP_MIN, Claim, find_home, list_unproven
 from maas.errors import OfferNotFound, OrderNotFound
-from maas.offers import HeldLeg, Offer, expiry, fare_class_of, legs_to_hold, quote
+from maas.offers import HeldLeg, Offer, expiry, fare_class_of, legs_to_hold, quote, service_date_of
 from maas.orders import Order, OrderState, PlaceStatus, place
+from maas.passes import PassHeld
 from maas.ports import BerthPort, HoldState, PlannerPort
 from maas.prices import RiderCategory
 from payments.money import Money
@@ -16,6 +19,7 @@ from services.platform.problem import Problem
 from services.platform.service import Call
 from services.sales.aftersales import Aftersales
 from services.sales.booking import Booking, BookingStatus
+from services.sales.claims.handlers import Claims
 from services.sales.models import (
     CaseList,
     CaseView,
@@ -31,9 +35,14 @@ from services.sales.models import (
     ReceiptLine,
     RefundView,
 )
+from services.sales.passes.handlers import Passes
 from services.sales.store import SalesStore
 
-OPEN_TO_ALL = frozenset({RiderCategory.ADULT, RiderCategory.CHILD, RiderCategory.INFANT})
+_SHOW_PROOF = "Show the proof to a clerk, or upload an authority's credential; it must reach to that day."
+_UNPROVEN = {
+    RiderCategory.HELPER: "A helper rides at the reduced fare beside a disabled rider of the same order.",
+    RiderCategory.GROUP: f"A group has {GROUP_MIN} riders or more; ask for adults.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +53,27 @@ class SalesHandlers:
     store: SalesStore
     booking: Booking
     aftersales: Aftersales
+    claims: Claims
+    passes: Passes
 
     async def create_offer(self, call: Call) -> OfferView:
         """Price the journey for each rider, hold the ships' places, promise both until the offer expires."""
         request: OfferRequest = call.body
-        _check_eligible(request.riders)
         planner = self.context.ports.get(PlannerPort)
         journey = await planner.get_journey(journey_id=request.journey_id)
         now = self.context.clock.now()
         if journey.departs_at <= now:
             raise Problem("offer_expired", detail="This journey has already begun. Search again.")
+        travelled_on = service_date_of(journey)
+        claims = await self.claims.list_claims(traveller_id=call.caller.subject, on=travelled_on)
+        _check_eligible(request.riders, claims, travelled_on)
         prices = await planner.price(
-            journey=journey, riders=request.riders, medium=request.medium, fare_class=request.fare_class
+            journey=journey,
+            riders=request.riders,
+            medium=request.medium,
+            fare_class=request.fare_class,
+            home=find_home(claims, on=travelled_on),
+            passes=await self._own_passes(request.pass_ids, call.caller, travelled_on),
         )
         offer_id = call.command_id
         expires_at = expiry(journey, now)
@@ -75,6 +93,19 @@ class SalesHandlers:
             await self.store.insert_offer(tx, offer)
             await self.context.outbox.append(tx, event)
         return OfferView.of(offer)
+
+    async def _own_passes(
+        self, pass_ids: Sequence[UUID], caller: Principal, travelled_on: date
+    ) -> list[PassHeld]:
+        if not pass_ids:
+            return []
+        held = await self.passes.list_passes(traveller_id=caller.subject, service_date=travelled_on)
+        found = {each.pass_id: each for each in held}
+        unknown = [str(pass_id) for pass_id in pass_ids if pass_id not in found]
+        if unknown:
+            detail = f"{', '.join(unknown)}: not a pass of yours that holds on {travelled_on}."
+            raise Problem("pass_order_not_found", detail=detail)
+        return [found[pass_id] for pass_id in dict.fromkeys(pass_ids)]
 
     async def _hold(self, offer: Offer, held: Sequence[HeldLeg]) -> None:
         berths = self.context.ports.get(BerthPort)
@@ -231,13 +262,15 @@ class SalesHandlers:
         ]
 
 
-def _check_eligible(riders: Sequence[RiderCategory]) -> None:
-    """Reductions that must be proven are not sold before a proof can be shown and kept."""
-    unproven = sorted({rider.value for rider in riders} - {rider.value for rider in OPEN_TO_ALL})
+def _check_eligible(riders: Sequence[RiderCategory], claims: Sequence[Claim], day: date) -> None:
+    """Reductions are sold to whom they were proven, for a day that the proof reaches to."""
+    unproven = list_unproven(riders, claims, on=day)
     if unproven:
         raise Problem(
             "eligibility_unproven",
-            detail=f"{', '.join(unproven)}: ask for adult, child or infant, or buy at the counter.",
+            detail=" ".join(dict.fromkeys(_UNPROVEN.get(rider, _SHOW_PROOF) for rider in unproven)),
+            riders=[rider.value for rider in unproven],
+            travelled_on=day.isoformat(),
         )
 
 

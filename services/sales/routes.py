@@ -38,7 +38,13 @@ def _offer_routes(handlers: SalesHandlers) -> list[Route]:
             response=OfferView,
             status=201,
             idempotent=True,
-            problems=(*_PLANNING, "sold_out", "offer_expired", "eligibility_unproven"),
+            problems=(
+                *_PLANNING,
+                "sold_out",
+                "offer_expired",
+                "eligibility_unproven",
+                "pass_order_not_found",
+            ),
         ),
         Route(
             method="GET",

@@ -3,24 +3,35 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from maas.events import AccountClosed, RideRated, SailingCancelled
+from maas.ports import EligibilityPort, PassPort
 from payments.errors import ProviderUnavailable
+from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.platform.errors import PortUnavailable, RemoteFault
 from services.platform.outbox import Subscription
 from services.platform.service import Service
 from services.sales.aftersales import Aftersales
 from services.sales.booking import Booking
+from services.sales.claims.handlers import Claims
+from services.sales.claims.routes import build_routes as build_claim_routes
+from services.sales.claims.store import ClaimStore
 from services.sales.handlers import SalesHandlers
+from services.sales.passes.handlers import Passes
+from services.sales.passes.routes import build_routes as build_pass_routes
+from services.sales.passes.selling import PassSelling
+from services.sales.passes.store import PassStore
 from services.sales.routes import build_routes
 from services.sales.store import SalesStore
 
 log = structlog.get_logger()
 
 _PAUSE_S = 0.5
+_FORGET_EVERY_S = 3_600.0
 
 
 def build(context: ServiceContext) -> Service:
@@ -28,25 +39,40 @@ def build(context: ServiceContext) -> Service:
     store = SalesStore(context.database)
     aftersales = Aftersales(context, store)
     booking = Booking(context, store, aftersales)
-    handlers = SalesHandlers(context, store, booking, aftersales)
+    claims = Claims(context, ClaimStore(context.database))
+    pass_store = PassStore(context.database)
+    selling = PassSelling(context, pass_store)
+    passes = Passes(context, pass_store, selling)
+    handlers = SalesHandlers(context, store, booking, aftersales, claims, passes)
 
     async def finish_orders() -> None:
         while True:
             await _unless_unreachable(booking.take_up_unfinished)
             await _unless_unreachable(aftersales.send_refunds)
+            await _unless_unreachable(selling.take_up)
             await asyncio.sleep(_PAUSE_S)
+
+    async def forget_claims() -> None:
+        while True:
+            await claims.forget_ended()
+            await asyncio.sleep(_FORGET_EVERY_S)
+
+    async def on_account_closed(tx: Any, event: AccountClosed, envelope: Envelope) -> None:
+        await claims.store.delete_of(tx, str(event.account_id))
+        await aftersales.on_account_closed(tx, event, envelope)
 
     return Service(
         name="sales",
         context=context,
         migrations=Path(__file__).with_name("migrations"),
-        routes=build_routes(handlers),
+        routes=[*build_routes(handlers), *build_claim_routes(claims), *build_pass_routes(passes)],
+        ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[
             Subscription(RideRated, aftersales.on_ride_rated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
-            Subscription(AccountClosed, aftersales.on_account_closed),
+            Subscription(AccountClosed, on_account_closed),
         ],
-        workers=[finish_orders],
+        workers=[finish_orders, forget_claims],
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from maas.events import FareRefunded, RideRated
+from maas.events import FareRefunded, PassEarned, RideRated
 from payments.errors import RefundExceedsShare
 from payments.ports import LedgerPort
 from payments.settlement import (
@@ -44,6 +44,11 @@ class Earnings:
         if await _was_given_back(tx, event):
             return
         await self._earn(event.order_id, event.component_index, event.shares, event.ridden_at)
+
+    async def on_pass_earned(self, _tx: Any, event: PassEarned, _envelope: Envelope) -> None:
+        """Move each operator's part of a pass that is over from unearned fares, less the commission."""
+        assert sum(event.shares.values()) == event.amount_minor, "the shares of a pass sum to its price"
+        await self._earn(event.pass_id, 0, event.shares, event.earned_at)
 
     async def _earn(
         self, order_id: UUID, component_index: int, shares: dict[str, int], earned_at: datetime

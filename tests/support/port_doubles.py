@@ -8,6 +8,7 @@ from uuid import UUID
 from maas.errors import JourneyNotFound
 from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
+from maas.passes import PassHeld, PassProduct
 from maas.ports import Hold, HoldState
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.errors import PaymentNotFound, ProviderUnavailable
@@ -21,6 +22,12 @@ class OneJourneyPlanner:
     """A PlannerPort that knows the island journey of tests/support/journeys.py."""
 
     kept_percent: int = 30
+    homes: list[str | None] = field(default_factory=list)
+    passes: list[list[PassHeld]] = field(default_factory=list)
+    products: list[PassProduct] = field(default_factory=list)
+
+    async def list_pass_products(self, *, on: date) -> list[PassProduct]:
+        return [each for each in self.products if each.row.is_valid_on(on)]
 
     async def plan(self, *, request: PlanRequest) -> PlanResult:
         raise AssertionError(f"sales never searches: {request}")
@@ -32,8 +39,17 @@ class OneJourneyPlanner:
         return journey
 
     async def price(
-        self, *, journey: Journey, riders: Sequence[RiderCategory], medium: FareMedium, fare_class: str | None
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        medium: FareMedium,
+        fare_class: str | None,
+        home: str | None,
+        passes: Sequence[PassHeld],
     ) -> list[JourneyPrice]:
+        self.homes.append(home)
+        self.passes.append(list(passes))
         assert (journey.journey_id, medium) == ("test-journey", FareMedium.APP), "the test's own journey"
         amounts = (110, 4_110, 190) if fare_class is None else (110, 8_220, 190)
         if list(riders) == [RiderCategory.INFANT]:

@@ -56,7 +56,9 @@ async def test_a_journey_is_planned_priced_and_found_again(planning: PlanningHou
     best = result.journeys[0]
     assert best.arrives_at.strftime("%H:%M") == "20:34"
     assert await planning.port.get_journey(journey_id=best.journey_id) == best
-    prices = await planning.port.price(journey=best, riders=RIDERS, medium=FareMedium.IC, fare_class=None)
+    prices = await planning.port.price(
+        journey=best, riders=RIDERS, medium=FareMedium.IC, fare_class=None, home=None, passes=()
+    )
     assert [price.total.amount_minor for price in prices] == [461, 230]
     ((kind, payload),) = await events(planning)
     assert kind == "JourneysPlanned"
@@ -112,7 +114,12 @@ async def test_a_network_is_replaced_without_stopping_searches(
     assert result.network_version == "small"
     with pytest.raises(FareNotFound, match="no tariffs"):
         await planning.port.price(
-            journey=result.journeys[0], riders=RIDERS, medium=FareMedium.IC, fare_class=None
+            journey=result.journeys[0],
+            riders=RIDERS,
+            medium=FareMedium.IC,
+            fare_class=None,
+            home=None,
+            passes=(),
         )
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from maas.events import RideRated, SettlementBatchClosed
+from maas.events import PassEarned, RideRated, SettlementBatchClosed
 from payments.accounts import (
     BANK_CASH,
     COMMISSION,
@@ -42,6 +42,22 @@ async def test_a_ride_earns_its_operators_once(city: City) -> None:
     assert await city.credit(operator_payable("Yurikamome")) == 133 - 6
     assert await city.credit(COMMISSION) == 22
     assert await city.credit(UNEARNED_FARES) == 1_000_000 - 461
+    await city.check()
+
+
+async def test_a_pass_that_is_over_earns_its_operators_once(city: City) -> None:
+    event = PassEarned(
+        pass_id=uuid4(),
+        amount_minor=900,
+        shares={"Toei": 263, "Yurikamome": 637},
+        earned_at=city.clock.now(),
+    )
+    for _ in range(2):
+        await city.deliver(event)
+    # 5 % of 263 is 13.15, of 637 31.85; the odd yen falls down
+    assert await city.credit(operator_payable("Toei")) == 263 - 13
+    assert await city.credit(operator_payable("Yurikamome")) == 637 - 31
+    assert await city.credit(UNEARNED_FARES) == 1_000_000 - 900
     await city.check()
 
 

@@ -1,0 +1,1 @@
+"""Passes: sold, held, given back, and earned when they are over."""
