@@ -93,17 +93,6 @@ class TicketIssued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TapRecorded:
-    """A device saw a ticket or a medium. Nothing personal is in it."""
-
-    tap_id: UUID
-    device_id: str
-    operator_id: str
-    stop_id: str
-    tapped_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RideRated:
     """A fare component was ridden and its price is now earned.
 
@@ -244,7 +233,6 @@ Event = (
     | OrderRolledBack
     | PaymentCaptured
     | TicketIssued
-    | TapRecorded
     | RideRated
     | PassSold
     | PassEarned

@@ -15,7 +15,7 @@ Invariant an entitlement has at most one ride; pair_rides(permutation and repeti
           pair_rides(taps); a tap more never makes fewer rides.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -80,6 +80,18 @@ def pair_rides(taps: Iterable[Tap], entitlements: tuple[Entitlement, ...]) -> tu
     for tap in ordered:
         pairing.walk(tap)
     return tuple(pairing.rides[index] for index in sorted(pairing.rides))
+
+
+def adds_to_rides(tap: Tap, before: Sequence[Tap], entitlements: tuple[Entitlement, ...]) -> bool:
+    """Whether a tap begins or completes a ride that those before it did not; else it is somebody's copy.
+
+    A tap that came late, and only moves the beginning of a ride that is known, adds nothing.
+    """
+    known = pair_rides(before, entitlements)
+    with_it = pair_rides([*before, tap], entitlements)
+    return [(ride.entitlement_index, ride.state) for ride in with_it] != [
+        (ride.entitlement_index, ride.state) for ride in known
+    ]
 
 
 def is_earned(ride: Ride, *, now: datetime, zone: ZoneInfo) -> bool:

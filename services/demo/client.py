@@ -5,6 +5,7 @@ Idea      One object per signed-in person or device. Commands carry a fresh Idem
           is a problem is raised with its code and its cure.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 from uuid import uuid4
 
@@ -44,6 +45,11 @@ class Client:
     async def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
         """Send a command once. Raises CallFailed."""
         return await self._call("POST", path, json=body, headers={"Idempotency-Key": key or uuid4().hex})
+
+    async def post_signed(self, path: str, body: bytes, signature: Mapping[str, str]) -> Any:
+        """Send exactly these bytes of JSON with the headers that sign them. Raises CallFailed."""
+        headers = {"Content-Type": "application/json", **signature}
+        return await self._call("POST", path, data=body, headers=headers)
 
     async def put(self, path: str, body: Any) -> Any:
         """Set a resource. Raises CallFailed."""

@@ -18,8 +18,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
+from maas.tickets.keys import decode_key, encode_key
 from services.cli.errors import CommandFailed
 from services.cli.load import run_load
 from services.cli.steps import step
@@ -66,6 +68,12 @@ class Keyring:
         """All that is kept so far."""
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
+    def signing_key(self, operator_id: str) -> Ed25519PrivateKey:
+        """The key that this operator's device signs its taps with."""
+        return Ed25519PrivateKey.from_private_bytes(
+            decode_key(self.load()[f"signing:{operator_id}"]["private_key"])
+        )
+
     def keep(self, name: str, credentials: dict[str, str]) -> None:
         """Add credentials; the file is replaced whole, so a crash leaves the old or the new."""
         fresh = self.path.with_suffix(".new")
@@ -73,6 +81,11 @@ class Keyring:
         with os.fdopen(handle, "w") as stream:
             json.dump({**self.load(), name: credentials}, stream)
         fresh.replace(self.path)
+
+
+def device_id_of(operator_id: str) -> str:
+    """The device that the demonstration taps with at this operator."""
+    return f"{operator_id}-1"
 
 
 def keyring_of(data_dir: Path) -> Keyring:
@@ -159,6 +172,17 @@ async def _put_staff(admin: Client, keyring: Keyring) -> None:
             )
             device = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
             keyring.keep(f"device:{operator_id}", device)
+        await _put_device(admin, keyring, operator_id)
+
+
+async def _put_device(admin: Client, keyring: Keyring, operator_id: str) -> None:
+    """One device an operator, carried about: each of its taps says where it is."""
+    name = f"signing:{operator_id}"
+    if name not in keyring.load():
+        keyring.keep(name, {"private_key": encode_key(Ed25519PrivateKey.generate().private_bytes_raw())})
+    public_key = keyring.signing_key(operator_id).public_key().public_bytes_raw()
+    body = {"operator_id": operator_id, "public_key": encode_key(public_key)}
+    await admin.put(f"/api/ticketing/devices/{device_id_of(operator_id)}", body)
 
 
 async def put_operators(admin: Client) -> None:

@@ -6,6 +6,7 @@ it.
 """
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ from uuid import uuid4
 import aiohttp
 from rich.console import Console
 
+from maas.tap_signatures import sign_batch
 from services.demo.city.holidays import is_rest_day
 from services.demo.client import CallFailed, Client
-from services.demo.seed import TOKAI_KISEN, TOKYO, Keyring, keyring_of, read_admin_token
+from services.demo.seed import TOKAI_KISEN, TOKYO, Keyring, device_id_of, keyring_of, read_admin_token
 from services.demo.telling import (
     local,
     tell_itineraries,
@@ -255,8 +257,11 @@ async def _tap(story: Story, leg: Any, end: str, kind: str, payload: str) -> Non
         "stop_id": leg[end]["stop_id"],
         "payload": payload,
     }
-    body = {"device_id": f"{leg['operator_id']}-{kind}-1", "taps": [tap]}
-    answer = (await device.post("/api/taps", body))["answers"][0]
+    device_id = device_id_of(leg["operator_id"])
+    body = json.dumps({"device_id": device_id, "taps": [tap]}).encode()
+    private_key = story.keyring.signing_key(leg["operator_id"])
+    signed = sign_batch(body, device_id=device_id, private_key=private_key)
+    answer = (await device.post_signed("/api/taps", body, signed))["answers"][0]
     story.console.print(f"  {local(now)}  {kind:<5} {leg[end]['name']:<8} {answer['status']}")
 
 

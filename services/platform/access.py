@@ -105,6 +105,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "rotateTicketKeys": ADMIN,
     "listRevocations": VALIDATOR | ADMIN,
     "recordTaps": VALIDATOR,
+    "putDevice": ADMIN,
+    "getDevice": ADMIN,
+    "listDevices": ADMIN,
     # dispatch
     "listOnDemandZones": PUBLIC,
     "putOnDemandZone": ADMIN,

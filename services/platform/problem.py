@@ -92,6 +92,10 @@ PROBLEMS: dict[str, ProblemKind] = {
     "bank_file_invalid": ProblemKind(422, "A bank file cannot carry this name, number or amount"),
     # ticketing
     "ticket_not_found": ProblemKind(404, "No such ticket of yours, or it is not issued yet"),
+    "device_not_found": ProblemKind(404, "No device has this id"),
+    "device_refused": ProblemKind(403, "This device may not send these taps; `reason` says why"),
+    "tap_signature_missing": ProblemKind(400, "The batch is not signed by its device"),
+    "tap_signature_invalid": ProblemKind(403, "The signature is not that of the device"),
     # partners
     "sailing_not_found": ProblemKind(404, "No such sailing"),
     "manifest_unreadable": ProblemKind(503, "The passengers' names cannot be read with this house's key"),

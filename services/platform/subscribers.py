@@ -13,7 +13,6 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "OrderRolledBack": (),
     "PaymentCaptured": (),
     "TicketIssued": (),
-    "TapRecorded": (),
     "RideRated": ("demand", "sales", "settlement"),
     "PassSold": (),
     "PassEarned": ("settlement",),

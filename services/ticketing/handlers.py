@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from maas.prices import RiderCategory
+from maas.tap_signatures import SignatureUnreadable, read_signature
 from maas.tickets.drawing import check_code, draw_as_svg
 from maas.tickets.keys import TicketKey, encode_key
 from maas.tickets.layout import decode_payload
@@ -24,12 +25,11 @@ from services.ticketing.models import (
     RevocationView,
     RideList,
     RideView,
-    TapAnswers,
     TicketList,
     TicketView,
 )
 from services.ticketing.store import TicketingStore
-from services.ticketing.tapping import Tapping
+from services.ticketing.tapping import SignedBatch, Tapping
 
 # Every key is on every device's list for more than a year, so keys are not made by the dozen.
 ROTATION_PAUSE = timedelta(minutes=1)
@@ -85,9 +85,17 @@ class TicketingHandlers:
             latest=max((row.sequence for row in revocations), default=call.query.since),
         )
 
-    async def record_taps(self, call: Call) -> TapAnswers:
+    async def record_taps(self, call: Call) -> Reply:
         """Keep a batch of taps and judge each."""
-        return await self.tapping.record(call.caller, call.body)
+        try:
+            signature = read_signature(call.headers)
+        except SignatureUnreadable as error:
+            raise Problem("tap_signature_missing", detail=str(error)) from None
+        if signature is None:
+            detail = "Sign the body with the device's key: Content-Digest, Signature-Input and Signature."
+            raise Problem("tap_signature_missing", detail=detail)
+        signed = SignedBatch(principal=call.caller, raw=call.raw, signature=signature, batch=call.body)
+        return Reply(body=await self.tapping.record(signed))
 
     async def list_rides(self, call: Call) -> RideList:
         """The caller's rides."""

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from maas.prices import RiderCategory
+from maas.tap_signatures import DEVICE_ID_PATTERN
 from maas.taps import TapKind
 from maas.tickets.verify import VerdictStatus
 from payments.money import Money
@@ -74,22 +75,27 @@ class TapIn(Model):
         return self
 
 
-class TapBatch(Model):
-    """Taps of one device, oldest first."""
+DeviceId = Annotated[str, StringConstraints(pattern=DEVICE_ID_PATTERN)]
 
-    device_id: Identifier
+
+class TapBatch(Model):
+    """Taps of one device, oldest first; signed by it (see maas/tap_signatures.py)."""
+
+    device_id: DeviceId
     taps: list[TapIn] = Field(min_length=1, max_length=TAPS_MAX)
 
 
 class TapAnswer(Model):
-    """The verdict on a tap. `repeated`: it was stored before; `conflicting`: before with other content."""
+    """The verdict on a tap. `repeated`: it was stored before; `conflicting`: before with other content.
+
+    `component_index` names the fare that lets the rider through. `messages`, by language, say why not.
+    """
 
     sequence: int
-    tap_id: UUID
     status: TapStatus
     storage: Literal["new", "repeated", "conflicting"]
-    fare_index: int | None
-    messages: dict[str, str]
+    fare_index: int | None = None
+    messages: dict[str, str] = Field(default_factory=dict)
 
 
 class TapAnswers(Model):

@@ -71,11 +71,13 @@ where t.ticket_ref = any($1::text[]) order by t.ticket_ref, t.fare_index, t.comp
 -- The components that a fare of a ticket stands for.
 select component_index from ticket_fare where ticket_ref = $1 and fare_index = $2 order by component_index
 
--- name: insert_tap
--- No row when this device has sent this sequence before.
-insert into tap (device_id, sequence, operator_id, stop_id, kind, tapped_at, service_date, received_at, payload,
-    medium_ref, accepted_offline, verdict, ticket_ref, is_counted)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing returning sequence
+-- name: insert_taps
+-- Rows of those that this device had not sent before. Locks: none beyond the new rows; the caller sorts them.
+insert into tap (device_id, sequence, operator_id, stop_id, reported_stop_id, kind, tapped_at, service_date, payload,
+    medium_ref, accepted_offline, verdict, ticket_ref, is_counted, received_at)
+select *, $15::timestamptz from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::timestamptz[], $8::date[], $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::boolean[])
+on conflict do nothing returning device_id, sequence
 
 -- name: mark_media_due
 -- In the transaction of the taps. Locks: none beyond the new rows.
@@ -83,12 +85,72 @@ insert into medium_due (medium_ref, service_date, due_at)
 select distinct medium_ref, service_date, $3::timestamptz
 from unnest($1::text[], $2::date[]) as news (medium_ref, service_date)
 
--- name: find_tap
-select * from tap where device_id = $1 and sequence = $2
+-- name: list_taps
+-- Index: the primary key, once for each asked: `offset 0` keeps the planner from reading the whole table.
+select t.* from unnest($1::text[], $2::bigint[]) as asked (device_id, sequence)
+cross join lateral (
+    select * from tap where tap.device_id = asked.device_id and tap.sequence = asked.sequence offset 0
+) t
 
 -- name: list_counted_taps
 -- Index: tap_of_ticket.
-select device_id, sequence, tapped_at, kind, operator_id, stop_id from tap where ticket_ref = $1 and is_counted
+select ticket_ref, device_id, sequence, tapped_at, kind, operator_id, stop_id
+from tap where ticket_ref = any($1::text[]) and is_counted
+
+-- name: lock_devices
+-- Locks: all devices against change, beside other readers, until the transaction ends.
+select pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '.device', 0))
+
+-- name: lock_devices_alone
+-- Locks: all devices, alone: no batch is stored meanwhile.
+select pg_advisory_xact_lock(hashtextextended(current_schema() || '.device', 0))
+
+-- name: list_devices
+select d.*, array(select valid_from from device_placement p where p.device_id = d.device_id order by valid_from)
+        as placed_from,
+    array(select stop_id from device_placement p where p.device_id = d.device_id order by valid_from) as placed_at
+from device d where device_id = any($1::text[])
+
+-- name: list_devices_page
+-- Index: device_of_operator, or the primary key.
+select d.*, array(select valid_from from device_placement p where p.device_id = d.device_id order by valid_from)
+        as placed_from,
+    array(select stop_id from device_placement p where p.device_id = d.device_id order by valid_from) as placed_at
+from device d where ($1::text is null or operator_id = $1) and device_id > $2 order by device_id limit $3
+
+-- name: upsert_device
+insert into device (device_id, operator_id, public_key, state, state_since, registered_at)
+values ($1, $2, $3, $4, $5, $5)
+on conflict (device_id) do update set public_key = excluded.public_key, state = excluded.state,
+    state_since = case when device.state = excluded.state then device.state_since else excluded.state_since end
+
+-- name: forget_placements
+-- What was said about the time from $2 on.
+delete from device_placement where device_id = $1 and valid_from > $2
+
+-- name: place_device
+insert into device_placement (device_id, valid_from, stop_id) values ($1, $2, $3)
+on conflict (device_id, valid_from) do update set stop_id = excluded.stop_id
+
+-- name: move_taps
+-- Puts the taps of a device where its placements say; rows of those that moved. Index: the primary key.
+with placed as (
+    select stop_id, case when row_number() over moments = 1 then '-infinity' else valid_from end as valid_from,
+        coalesce(lead(valid_from) over moments, 'infinity') as valid_until
+    from device_placement where device_id = $1 window moments as (order by valid_from)
+)
+update tap t set stop_id = coalesce(p.stop_id, t.reported_stop_id) from placed p
+where t.device_id = $1 and t.tapped_at >= p.valid_from and t.tapped_at < p.valid_until
+  and t.stop_id <> coalesce(p.stop_id, t.reported_stop_id)
+returning t.ticket_ref, t.medium_ref, t.service_date
+
+-- name: get_device_health
+-- Index: the primary key, from its end.
+select count(*) as tap_count, max(sequence) as last_sequence, max(received_at) as last_received_at,
+    greatest(0, coalesce(max(extract(epoch from tapped_at - received_at)), 0))::float8 as clock_ahead_s,
+    count(*) filter (where stop_id <> reported_stop_id) as elsewhere_count,
+    coalesce(max(sequence) - min(sequence) + 1 - count(*), 0) as missing_count
+from (select * from tap where device_id = $1 order by sequence desc limit 1000) latest
 
 -- name: ask_for_rating
 update ticket set rate_at = '-infinity' where ticket_ref = any($1::text[])

@@ -22,6 +22,7 @@ from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
 from services.platform.context import ServiceContext
 from services.ticketing.store import TicketingStore, ride_id_of
+from services.ticketing.tap_store import TapStore
 
 log = structlog.get_logger()
 
@@ -31,9 +32,12 @@ IDLE_S = 1.0
 class Rating:
     """The worker that turns taps into rides and rides into earnings."""
 
-    def __init__(self, context: ServiceContext, store: TicketingStore, *, zone: ZoneInfo) -> None:
+    def __init__(
+        self, context: ServiceContext, store: TicketingStore, taps: TapStore, *, zone: ZoneInfo
+    ) -> None:
         self._context = context
         self._store = store
+        self._taps = taps
         self._zone = zone
         self._news = asyncio.Event()
         self._failed: set[str] = set()
@@ -75,8 +79,8 @@ class Rating:
     async def _rate(self, tx: Any, ticket: Any, now: datetime) -> None:
         entitlements = decode_payload(ticket["payload"]).ticket.entitlements
         fare_indices = [each.fare_index for each in entitlements]
-        taps = await self._store.list_counted_taps(tx, ticket["ticket_ref"])
-        rides = pair_rides(taps, entitlements)
+        taps = await self._taps.list_counted_taps(tx, [ticket["ticket_ref"]])
+        rides = pair_rides(taps[ticket["ticket_ref"]], entitlements)
         await self._store.keep_rides(tx, ticket, rides, fare_indices)
         for ride in rides:
             if is_earned(ride, now=now, zone=self._zone):

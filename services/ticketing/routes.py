@@ -112,5 +112,6 @@ def _device_routes(handlers: TicketingHandlers) -> list[Route]:
             tag="ticketing",
             body=TapBatch,
             response=TapAnswers,
+            problems=("tap_signature_missing", "tap_signature_invalid", "device_refused"),
         ),
     ]

@@ -8,12 +8,14 @@ from maas.events import LegCancelled, OrderConfirmed
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
+from services.ticketing.devices import DeviceDesk, build_device_routes
 from services.ticketing.handlers import TicketingHandlers
 from services.ticketing.issuing import Issuing
 from services.ticketing.keys import KeyStore
 from services.ticketing.rating import Rating
 from services.ticketing.routes import build_routes
 from services.ticketing.store import TicketingStore
+from services.ticketing.tap_store import TapStore
 from services.ticketing.tapping import Tapping
 
 ZONE = ZoneInfo("Asia/Tokyo")
@@ -24,8 +26,10 @@ def build(context: ServiceContext) -> Service:
     store = TicketingStore(context.database)
     keys = KeyStore(context.data_dir / "keys" / "ticketing.json")
     issuing = Issuing(context, store, keys, zone=ZONE)
-    rating = Rating(context, store, zone=ZONE)
-    tapping = Tapping(context, store, keys, rating, zone=ZONE)
+    taps = TapStore(context.database)
+    rating = Rating(context, store, taps, zone=ZONE)
+    tapping = Tapping(context, store, taps, keys, rating, zone=ZONE)
+    devices = DeviceDesk(context, taps, rating)
 
     async def open_keys() -> None:
         await asyncio.to_thread(keys.open, context.clock.now())
@@ -34,7 +38,10 @@ def build(context: ServiceContext) -> Service:
         name="ticketing",
         context=context,
         migrations=Path(__file__).with_name("migrations"),
-        routes=build_routes(TicketingHandlers(context, store, keys, tapping)),
+        routes=[
+            *build_routes(TicketingHandlers(context, store, keys, tapping)),
+            *build_device_routes(devices),
+        ],
         subscriptions=[
             Subscription(OrderConfirmed, issuing.on_order_confirmed),
             Subscription(LegCancelled, issuing.on_leg_cancelled),

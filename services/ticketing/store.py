@@ -1,25 +1,17 @@
 """Ticketing's rows. Methods with `tx` take part in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from maas.events import OrderConfirmed
 from maas.prices import FareComponent, RiderCategory
-from maas.taps import Ride, Tap, TapKind
+from maas.taps import Ride
 from maas.tickets.issue import IssuedTicket
 from services.platform.database import Database, load_queries
-from services.ticketing.models import TapIn, TapStatus
 
 queries = load_queries(__file__)
-
-_TAPS = UUID("7b6f1f0e-8d0c-5b7e-9c36-7461702d6964")
-
-
-def tap_id_of(device_id: str, sequence: int) -> UUID:
-    """The id of a tap: the same for every repetition."""
-    return uuid5(_TAPS, f"{device_id}/{sequence}")
 
 
 class TicketingStore:
@@ -123,52 +115,6 @@ class TicketingStore:
         """The revoked fares of these tickets, as (ticket_ref, fare_index)."""
         rows = await tx.fetch(queries["list_revoked_of_tickets"], sorted(set(ticket_refs)))
         return frozenset((row["ticket_ref"], row["fare_index"]) for row in rows)
-
-    async def insert_tap(
-        self,
-        tx: Any,
-        device_id: str,
-        tap: TapIn,
-        *,
-        verdict: TapStatus,
-        ticket_ref: str | None,
-        is_counted: bool,
-        service_date: date,
-        now: datetime,
-    ) -> bool:
-        """Keep a tap; False when this device has sent this sequence before."""
-        fresh = await tx.fetchval(
-            queries["insert_tap"],
-            device_id,
-            tap.sequence,
-            tap.operator_id,
-            tap.stop_id,
-            tap.kind.value,
-            tap.tapped_at,
-            service_date,
-            now,
-            tap.payload,
-            tap.medium,
-            tap.accepted_offline,
-            verdict,
-            ticket_ref,
-            is_counted,
-        )
-        return fresh is not None
-
-    async def mark_media_due(self, tx: Any, media: Sequence[tuple[str, date]], now: datetime) -> None:
-        """Tell account-based travel that these media have new taps on these service dates."""
-        refs, dates = [ref for ref, _ in media], [service_date for _, service_date in media]
-        await tx.execute(queries["mark_media_due"], refs, dates, now)
-
-    async def find_tap(self, tx: Any, device_id: str, sequence: int) -> Any:
-        """The tap that a device sent under a sequence, else None."""
-        return await tx.fetchrow(queries["find_tap"], device_id, sequence)
-
-    async def list_counted_taps(self, tx: Any, ticket_ref: str) -> list[Tap]:
-        """The taps that rides of a ticket are made of."""
-        rows = await tx.fetch(queries["list_counted_taps"], ticket_ref)
-        return [Tap(**{**row, "kind": TapKind(row["kind"])}) for row in rows]
 
     async def ask_for_rating(self, tx: Any, ticket_refs: Iterable[str]) -> None:
         """Let the rating look at these tickets."""

@@ -1,167 +1,276 @@
 """Taps come in: kept first, then answered; rides and earnings follow.
 
 Problem   A device must know at once, nothing may be lost, and everything may arrive twice, late or out of
-          order.
-Idea      A batch is judged and stored in one transaction, with the tickets locked, and answered after its
-          commit. (device, sequence) names a tap, so a repeated batch stores nothing and gets the same
-          verdicts. Rating is another transaction, made by the worker: killed between the two, it is done
-          after the restart, because `rate_at` was set with the tap.
+          order; at the peak thousands a second.
+Idea      Batches that arrive together are judged and stored in one transaction by a handful of statements,
+          and answered after its commit (platform/gathering.py). (device, sequence) names a tap, so a repeated
+          batch stores nothing and gets the same verdicts. Rating is another transaction, made by the workers:
+          killed between the two, it is done after the restart, because `ticket.rate_at` and `medium_due` were
+          written with the taps.
 Rule      A tap of a genuine ticket in its validity counts, whatever its verdict: an offline acceptance of a
           copied or cancelled ticket is recorded, makes no second ride, and earns nothing that was revoked.
+          Whether it counts depends on the tap alone, not on when or after what it arrived; the verdict, which
+          is for the person at the gate, does.
+Crash     before the commit: no answer, the device sends again. After it: answered or not, everything is
+          there.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from maas.events import TapRecorded
-from maas.taps import Tap, TapKind, pair_rides, service_date_of
+import orjson
+
+from maas.tap_signatures import BatchSignature
+from maas.taps import Tap, TapKind, adds_to_rides, service_date_of
+from maas.tickets.keys import KeyList
+from maas.tickets.layout import TicketMalformed, decode_payload
 from maas.tickets.messages import message_for
 from maas.tickets.revocations import Revocations
-from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, authenticate, verify
+from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
 from services.platform.auth import Principal
 from services.platform.context import ServiceContext
+from services.platform.gathering import Gathering
 from services.platform.problem import Problem
+from services.ticketing.devices import Device, build_devices
 from services.ticketing.keys import KeyStore
-from services.ticketing.models import TapAnswer, TapAnswers, TapBatch, TapIn, TapStatus
+from services.ticketing.models import TapBatch, TapIn
 from services.ticketing.rating import Rating
-from services.ticketing.store import TicketingStore, tap_id_of
+from services.ticketing.store import TicketingStore
+from services.ticketing.tap_store import ArrivedTap, TapKey, TapStore
 
-COUNTED: frozenset[TapStatus] = frozenset(
-    {
-        "recorded",
-        VerdictStatus.ACCEPTED,
-        VerdictStatus.ALREADY_USED,
-        VerdictStatus.REVOKED,
-        VerdictStatus.WRONG_PLACE,
-    }
+GATHERED_BATCHES_MAX = 20
+"""A thousand taps in batches of fifty: larger transactions gain nothing more and keep the last waiting."""
+
+ON_THEIR_WAY_MAX = 2
+"""One is judged while another is flushed."""
+
+COUNTED = frozenset({VerdictStatus.ACCEPTED, VerdictStatus.ALREADY_USED, VerdictStatus.WRONG_PLACE})
+"""The verdicts upon which rides are made of a tap, were it judged by its own clock and no news."""
+
+REFUSED_BY_NEWS = frozenset({VerdictStatus.REVOKED, VerdictStatus.SUPERSEDED})
+"""What a device that was offline could not know: whoever it let through is on record as having ridden."""
+
+# What a repeated tap must have in common with the stored one.
+_SAME = (
+    ("operator_id", "operator_id"),
+    ("stop_id", "reported_stop_id"),
+    ("kind", "kind"),
+    ("tapped_at", "tapped_at"),
+    ("payload", "payload"),
+    ("medium", "medium_ref"),
+    ("accepted_offline", "accepted_offline"),
 )
-COLUMNS = {"medium": "medium_ref"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBatch:
+    """A batch as it was sent: by whom, the exact bytes, their signature and their content."""
+
+    principal: Principal
+    raw: bytes
+    signature: BatchSignature
+    batch: TapBatch
+
+
 class Tapping:
     """The use case behind POST /api/taps."""
 
-    context: ServiceContext
-    store: TicketingStore
-    keys: KeyStore
-    rating: Rating
-    zone: ZoneInfo
+    def __init__(
+        self,
+        context: ServiceContext,
+        store: TicketingStore,
+        taps: TapStore,
+        keys: KeyStore,
+        rating: Rating,
+        *,
+        zone: ZoneInfo,
+    ) -> None:
+        self._context = context
+        self._store = store
+        self._taps = taps
+        self._keys = keys
+        self._rating = rating
+        self._zone = zone
+        self._gathering: Gathering[SignedBatch, bytes | Problem] = Gathering(
+            self._record, gathered_max=GATHERED_BATCHES_MAX, on_their_way_max=ON_THEIR_WAY_MAX
+        )
 
-    async def record(self, principal: Principal, batch: TapBatch) -> TapAnswers:
-        """Judge and keep a batch. Taps of another operator than the device's are refused, all together."""
-        strangers = {tap.operator_id for tap in batch.taps} - {principal.operator_id}
-        if strangers:
-            detail = f"This device taps for {principal.operator_id}, not for {', '.join(sorted(strangers))}."
-            raise Problem("forbidden", detail=detail)
-        now = self.context.clock.now()
-        published = self.keys.published
-        payloads = [tap.payload for tap in batch.taps if tap.payload is not None]
-        genuine = [authenticate(payload, keys=published).ticket for payload in payloads]
-        refs = {ticket.ticket_ref for ticket in genuine if ticket is not None}
-        async with self.context.database.transaction() as tx:
-            known = await self.store.lock_tickets(tx, refs)
-            revoked = Revocations(revoked=await self.store.list_revoked(tx, refs))
-            answers = await self._record_all(tx, batch, revoked, now)
-            await self.store.ask_for_rating(tx, known)
-            media = [
-                (tap.medium, service_date_of(tap.tapped_at, zone=self.zone))
-                for tap, answer in zip(batch.taps, answers, strict=True)
-                if tap.medium is not None and answer.storage == "new"
-            ]
-            await self.store.mark_media_due(tx, media, now)
-        self.rating.wake()
-        return TapAnswers(answers=answers)
+    async def record(self, signed: SignedBatch) -> bytes:
+        """Judge and keep a batch; the answers as JSON, one a tap. Raises Problem: it is refused whole."""
+        answer = await self._gathering.ask(signed)
+        if isinstance(answer, Problem):
+            raise answer
+        return answer
 
-    async def _record_all(
-        self, tx: Any, batch: TapBatch, revoked: Revocations, now: datetime
-    ) -> list[TapAnswer]:
-        # In the order of the device's own sequence: two copies of a batch then never wait for each other.
-        answers: dict[int, TapAnswer] = {}
-        for place, tap in sorted(enumerate(batch.taps), key=lambda placed: placed[1].sequence):
-            answers[place] = await self._record_one(tx, batch.device_id, tap, revoked, now)
-        return [answers[place] for place in range(len(batch.taps))]
+    async def _record(self, asked: Sequence[SignedBatch]) -> list[bytes | Problem]:
+        now = self._context.clock.now()
+        async with self._context.database.transaction() as tx:
+            await self._taps.lock_devices(tx, alone=False)
+            device_ids = {each.batch.device_id for each in asked}
+            devices = build_devices(await self._taps.list_devices(tx, device_ids))
+            problems = [_find_problem(each, devices.get(each.batch.device_id)) for each in asked]
+            arrived = self._place(
+                [each.batch for each, problem in zip(asked, problems, strict=True) if problem is None],
+                devices,
+            )
+            stored, repeated = await self._store_all(tx, arrived, now)
+        if any(each.ticket_ref for each in stored.values()):
+            self._rating.wake()
+        told: set[TapKey] = set()
+        return [
+            problem or _answer(each.batch, stored, repeated, told)
+            for each, problem in zip(asked, problems, strict=True)
+        ]
 
-    async def _record_one(
-        self, tx: Any, device_id: str, tap: TapIn, revoked: Revocations, now: datetime
-    ) -> TapAnswer:
-        before = await self.store.find_tap(tx, device_id, tap.sequence)
-        if before is None:
-            verdict = await self._judge(tx, device_id, tap, revoked, now)
-            status: TapStatus = verdict.status if verdict else "recorded"
-            ticket_ref = verdict.ticket.ticket_ref if verdict and verdict.ticket else None
-            if await self.store.insert_tap(
-                tx,
-                device_id,
-                tap,
-                verdict=status,
-                ticket_ref=ticket_ref,
-                is_counted=status in COUNTED,
-                service_date=service_date_of(tap.tapped_at, zone=self.zone),
-                now=now,
-            ):
-                await self.context.outbox.append(tx, _recorded(device_id, tap))
-                return _answer(device_id, tap, status, storage="new", verdict=verdict)
-            # Another connection of the same device was quicker.
-            before = await self.store.find_tap(tx, device_id, tap.sequence)
-        storage = "repeated" if _is_same(before, tap) else "conflicting"
-        status = "recorded" if before["verdict"] == "recorded" else VerdictStatus(before["verdict"])
-        return _answer(device_id, tap, status, storage=storage)
+    def _place(self, batches: Iterable[TapBatch], devices: Mapping[str, Device]) -> dict[TapKey, ArrivedTap]:
+        """Each tap once, where it counts, in the order of devices and sequences."""
+        arrived: dict[TapKey, ArrivedTap] = {}
+        for batch in batches:
+            device = devices[batch.device_id]
+            for tap in batch.taps:
+                each = ArrivedTap(
+                    device_id=batch.device_id,
+                    tap=tap,
+                    stop_id=device.place_at(tap.tapped_at) or tap.stop_id,
+                    service_date=service_date_of(tap.tapped_at, zone=self._zone),
+                )
+                arrived.setdefault(each.key, each)
+        return {key: arrived[key] for key in sorted(arrived)}
 
-    async def _judge(
-        self, tx: Any, device_id: str, tap: TapIn, revoked: Revocations, now: datetime
-    ) -> Verdict | None:
-        if tap.payload is None:
-            return None
-        at = Checkpoint(operator_id=tap.operator_id, stop_id=tap.stop_id, is_exit=tap.kind is TapKind.EXIT)
-        # A device whose clock is ahead must not use tomorrow's ticket today.
-        judged_at = min(tap.tapped_at, now)
-        verdict = verify(tap.payload, keys=self.keys.published, now=judged_at, at=at, revocations=revoked)
-        if not verdict.is_accepted or verdict.ticket is None:
-            return verdict
-        taps = await self.store.list_counted_taps(tx, verdict.ticket.ticket_ref)
-        entitlements = verdict.ticket.entitlements
-        if pair_rides([*taps, _as_tap(device_id, tap)], entitlements) == pair_rides(taps, entitlements):
-            return Verdict(status=VerdictStatus.ALREADY_USED, ticket=verdict.ticket)
-        return verdict
+    async def _store_all(
+        self, tx: Any, arrived: Mapping[TapKey, ArrivedTap], now: datetime
+    ) -> tuple[dict[TapKey, ArrivedTap], dict[TapKey, Any]]:
+        """Judge and keep what is new; returns it, and the rows of what was there before."""
+        with_codes = {key: each for key, each in arrived.items() if each.tap.payload is not None}
+        known = await self._taps.list_taps(tx, with_codes)
+        fresh = {key: each for key, each in with_codes.items() if key not in known}
+        tickets = await self._judge(tx, list(fresh.values()), now)
+        keys = await self._taps.insert_taps(
+            tx, [each for key, each in arrived.items() if key not in known], now
+        )
+        stored = {key: each for key, each in arrived.items() if key in keys}
+        await self._store.ask_for_rating(tx, tickets)
+        media = ((each.tap.medium, each.service_date) for each in stored.values())
+        await self._taps.mark_media_due(tx, [(ref, day) for ref, day in media if ref is not None], now)
+        # Media, and what another process stored since we looked.
+        rest = [key for key in arrived if key not in keys and key not in known]
+        return stored, {**known, **await self._taps.list_taps(tx, rest)}
 
-
-def _as_tap(device_id: str, tap: TapIn) -> Tap:
-    return Tap(
-        device_id=device_id,
-        sequence=tap.sequence,
-        tapped_at=tap.tapped_at,
-        kind=tap.kind,
-        operator_id=tap.operator_id,
-        stop_id=tap.stop_id,
-    )
-
-
-def _recorded(device_id: str, tap: TapIn) -> TapRecorded:
-    return TapRecorded(
-        tap_id=tap_id_of(device_id, tap.sequence),
-        device_id=device_id,
-        operator_id=tap.operator_id,
-        stop_id=tap.stop_id,
-        tapped_at=tap.tapped_at,
-    )
+    async def _judge(self, tx: Any, fresh: Sequence[ArrivedTap], now: datetime) -> set[str]:
+        """Set the verdicts of taps with a ticket's code; returns the tickets they are of, locked."""
+        refs = {ref for each in fresh if (ref := _claimed_ref(each.tap)) is not None}
+        if not fresh:
+            return set()
+        tickets = await self._store.lock_tickets(tx, refs)
+        revoked = Revocations(revoked=await self._store.list_revoked(tx, refs))
+        counted = await self._taps.list_counted_taps(tx, refs)
+        keys = self._keys.published
+        for each in fresh:
+            _judge_one(each, keys, revoked, counted, now)
+        return tickets
 
 
-def _is_same(row: Any, tap: TapIn) -> bool:
-    return all(row[COLUMNS.get(name, name)] == getattr(tap, name) for name in TapIn.model_fields)
+def _find_problem(signed: SignedBatch, device: Device | None) -> Problem | None:
+    """Why the batch is refused, in a fixed order; None when it is not."""
+    batch, operator_id = signed.batch, signed.principal.operator_id
+    if device is None or device.operator_id != operator_id:
+        detail = f"{batch.device_id} is not registered for {operator_id}. An administrator registers it."
+        return Problem("device_refused", detail=detail, reason="unknown")
+    since = device.state_since.isoformat()
+    if device.state == "denied":
+        detail = f"{batch.device_id} is denied since {since}. Nothing is taken from it."
+        return Problem("device_refused", detail=detail, reason="denied")
+    if signed.signature.device_id != batch.device_id:
+        detail = f"The batch is of {batch.device_id}, its signature of {signed.signature.device_id}."
+        return Problem("tap_signature_invalid", detail=detail)
+    if not signed.signature.is_of(signed.raw, device.public_key):
+        detail = f"The registered key of {batch.device_id} did not sign these bytes. Sign the body as sent."
+        return Problem("tap_signature_invalid", detail=detail)
+    if device.state == "retired" and any(tap.tapped_at >= device.state_since for tap in batch.taps):
+        detail = f"{batch.device_id} is retired since {since}. Send only what it tapped before."
+        return Problem("device_refused", detail=detail, reason="retired")
+    return _find_stranger(batch, operator_id)
+
+
+def _find_stranger(batch: TapBatch, operator_id: str | None) -> Problem | None:
+    strangers = {tap.operator_id for tap in batch.taps} - {operator_id}
+    if not strangers:
+        return None
+    detail = f"This device taps for {operator_id}, not for {', '.join(sorted(strangers))}."
+    return Problem("forbidden", detail=detail)
+
+
+def _claimed_ref(tap: TapIn) -> str | None:
+    """The ticket that a code says it is of; nothing is believed yet."""
+    try:
+        return None if tap.payload is None else decode_payload(tap.payload).ticket.ticket_ref
+    except TicketMalformed:
+        return None
+
+
+def _judge_one(
+    each: ArrivedTap, keys: KeyList, revoked: Revocations, counted: Mapping[str, list[Tap]], now: datetime
+) -> None:
+    # A device whose clock is ahead must not use tomorrow's ticket today.
+    told = own = _verify(each, keys, revoked, min(each.tap.tapped_at, now))
+    if each.tap.tapped_at > now or told.status in REFUSED_BY_NEWS:
+        own = _verify(each, keys, Revocations(), each.tap.tapped_at)
+    each.verdict = told.status
+    if told.ticket is None:
+        each.is_counted = False
+        return
+    each.ticket_ref = told.ticket.ticket_ref
+    each.is_counted = own.status in COUNTED
+    each.fare_index = told.entitlement.fare_index if told.entitlement else None
+    if not each.is_counted:
+        return
+    before, mine = counted[each.ticket_ref], each.as_tap()
+    if told.is_accepted and not adds_to_rides(mine, before, told.ticket.entitlements):
+        each.verdict = VerdictStatus.ALREADY_USED
+        each.fare_index = None
+    before.append(mine)
+
+
+def _verify(each: ArrivedTap, keys: KeyList, revoked: Revocations, at: datetime) -> Verdict:
+    tap = each.tap
+    assert tap.payload is not None, "only codes are verified"
+    place = Checkpoint(operator_id=tap.operator_id, stop_id=each.stop_id, is_exit=tap.kind is TapKind.EXIT)
+    return verify(tap.payload, keys=keys, now=at, at=place, revocations=revoked)
 
 
 def _answer(
-    device_id: str, tap: TapIn, status: TapStatus, *, storage: Any, verdict: Verdict | None = None
-) -> TapAnswer:
-    entitlement = verdict.entitlement if verdict else None
-    return TapAnswer(
-        sequence=tap.sequence,
-        tap_id=tap_id_of(device_id, tap.sequence),
-        status=status,
-        storage=storage,
-        fare_index=entitlement.fare_index if entitlement else None,
-        messages={} if status == "recorded" else message_for(status),
-    )
+    batch: TapBatch, stored: Mapping[TapKey, ArrivedTap], repeated: Mapping[TapKey, Any], told: set[TapKey]
+) -> bytes:
+    answers = [_answer_one(batch.device_id, tap, stored, repeated, told) for tap in batch.taps]
+    return orjson.dumps({"answers": answers})
+
+
+def _answer_one(
+    device_id: str,
+    tap: TapIn,
+    stored: Mapping[TapKey, ArrivedTap],
+    repeated: Mapping[TapKey, Any],
+    told: set[TapKey],
+) -> dict[str, Any]:
+    """What the device needs: the verdict, and a message where it must say no."""
+    key = (device_id, tap.sequence)
+    fresh = stored.get(key)
+    answer: dict[str, Any] = {"sequence": tap.sequence}
+    if fresh is None:
+        row = repeated[key]
+        is_same = all(row[column] == getattr(tap, name) for name, column in _SAME)
+        answer |= {"status": row["verdict"], "storage": "repeated" if is_same else "conflicting"}
+    elif key in told:
+        # Twice in one gathering: the first was stored.
+        answer |= {"status": fresh.verdict, "storage": "repeated" if fresh.tap == tap else "conflicting"}
+    else:
+        told.add(key)
+        answer |= {"status": fresh.verdict, "storage": "new"}
+        if fresh.fare_index is not None:
+            answer["fare_index"] = fresh.fare_index
+    if answer["status"] not in ("recorded", "accepted"):
+        answer["messages"] = message_for(VerdictStatus(answer["status"]))
+    return answer

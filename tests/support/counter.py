@@ -1,16 +1,22 @@
 """The ticketing service of a test: orders are confirmed to it, devices tap at it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from maas.events import OrderConfirmed
 from maas.journeys import Journey
 from maas.prices import RiderCategory
+from maas.tap_signatures import sign_batch
+from maas.tickets.keys import encode_key
 from services.platform.auth import Role
 from services.platform.bus import Envelope
 from services.platform.clock import FixedClock
@@ -40,6 +46,7 @@ class Counter:
 
     house: TestHouse
     clock: FixedClock
+    devices: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
 
     @property
     def context(self) -> Any:
@@ -94,11 +101,41 @@ class Counter:
         **more: Any,
     ) -> tuple[int, Any]:
         """Taps of one operator; the sequence follows the clock, so the same tap has the same name again."""
-        body = {"device_id": device, "taps": [tap_body(payload, *tap, first=first, **more) for tap in taps]}
         self.clock.set(max(self.clock.now(), *(tokyo_time(20, tap[3]) for tap in taps)))
-        return await self.house.call(
-            "POST", "/api/taps", subject=device, role=Role.VALIDATOR, operator_id=taps[0][1], body=body
+        bodies = [tap_body(payload, *tap, first=first, **more) for tap in taps]
+        return await self.send(bodies, operator=taps[0][1], device=device)
+
+    async def send(
+        self, taps: Sequence[dict[str, Any]], *, operator: str, device: str = "gate"
+    ) -> tuple[int, Any]:
+        """A batch of a device of that operator, which is registered first if it must be."""
+        device_id = f"{operator}/{device}"
+        if device_id not in self.devices:
+            status, answer = await self.put_device(device_id, operator_id=operator)
+            assert status == 200, answer
+        return await self.send_raw(
+            orjson.dumps({"device_id": device_id, "taps": taps}), device_id, operator=operator
         )
+
+    async def send_raw(self, raw: bytes, device_id: str, *, operator: str, **headers: str) -> tuple[int, Any]:
+        """Exactly these bytes, signed by that device."""
+        signed = sign_batch(raw, device_id=device_id, private_key=self.devices[device_id])
+        return await self.house.call(
+            "POST",
+            "/api/taps",
+            subject=device_id,
+            role=Role.VALIDATOR,
+            operator_id=operator,
+            raw=raw,
+            headers={**signed, **headers},
+        )
+
+    async def put_device(self, device_id: str, **body: Any) -> tuple[int, Any]:
+        """Register or change a device, as an administrator; its key is made when it is new."""
+        private_key = self.devices.setdefault(device_id, Ed25519PrivateKey.generate())
+        public_key = encode_key(private_key.public_key().public_bytes_raw())
+        path = f"/api/ticketing/devices/{quote(device_id, safe='')}"
+        return await self.house.call("PUT", path, role=Role.ADMIN, body={"public_key": public_key, **body})
 
     async def statuses(self, payload: str, *taps: tuple[str, str, str, str], **more: Any) -> list[str]:
         status, body = await self.tap(payload, *taps, **more)

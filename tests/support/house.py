@@ -66,13 +66,17 @@ class TestHouse:
         role: Role = Role.TRAVELLER,
         operator_id: str | None = None,
         body: Any = None,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         key: str | None = None,
     ) -> tuple[int, Any]:
-        """Status and JSON body (or bytes) of a request."""
-        headers = {"Authorization": f"Bearer {self.key.token(subject, role, operator_id)}"}
+        """Status and JSON body (or bytes) of a request. `raw` is JSON already."""
+        headers = {"Authorization": f"Bearer {self.key.token(subject, role, operator_id)}", **(headers or {})}
+        if raw is not None:
+            headers["Content-Type"] = "application/json"
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid4().hex
-        async with self.client.request(method, path, json=body, headers=headers) as response:
+        async with self.client.request(method, path, json=body, data=raw, headers=headers) as response:
             is_json = "json" in response.content_type
             return response.status, await response.json() if is_json else await response.read()
 

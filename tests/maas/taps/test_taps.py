@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maas.taps import Ride, RideState, Tap, TapKind, earned_at, is_earned, pair_rides, service_date_of
+from maas.taps import (
+    Ride,
+    RideState,
+    Tap,
+    TapKind,
+    adds_to_rides,
+    earned_at,
+    is_earned,
+    pair_rides,
+    service_date_of,
+)
 from maas.tickets.ticket import Entitlement, operator_code, place_code
 from tests.support.tickets import BUS, OEDO, SHIP, TOKAI, TOKYO, U, issue, night_trip, tokyo_time
 
@@ -174,3 +184,14 @@ def test_a_service_day_runs_from_four_to_four() -> None:
         assert service_date_of(tokyo_time(day, clock), zone=TOKYO).day == expected
     # The zone decides, not the offset the instant happens to be written in: 20:00 UTC is 05:00 in Tokyo.
     assert service_date_of(datetime(2026, 5, 20, 20, tzinfo=UTC), zone=TOKYO).day == 21
+
+
+def test_a_copy_adds_nothing_though_its_device_comes_first_in_the_alphabet() -> None:
+    later = tap(SCAN, TOKAI, "[05]東京・竹芝", "21:40", device="z")
+    copy = tap(SCAN, TOKAI, "[05]東京・竹芝", "21:40", device="a")
+    assert adds_to_rides(later, [], TRIP)
+    assert not adds_to_rides(copy, [later], TRIP)
+    # An entry that comes after its exit completes the ride; another exit does not.
+    entry, leaving = EVENING[0], EVENING[1]
+    assert adds_to_rides(entry, [leaving], TRIP)
+    assert not adds_to_rides(replace(leaving, device_id="a"), [entry, leaving], TRIP)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from services.platform.auth import Role
 from tests.support.counter import Counter, tap_body
 
 GATE = ("enter", "Toei", "Toei.Oedo.Tochomae", "20:31")
@@ -12,16 +11,6 @@ LEFT = ("exit", "Toei", "Toei.Oedo.Shiodome", "20:57")
 AFTER_MIDNIGHT = ("enter", "Toei", "Toei.Oedo.Tochomae", "24:10")
 NEXT_DAY = ("enter", "Toei", "Toei.Oedo.Tochomae", "28:10")
 CARD = "m_6f1c2a9b77e0"
-
-
-async def send(counter: Counter, *taps: dict[str, Any]) -> tuple[int, Any]:
-    return await counter.house.call(
-        "POST",
-        "/api/taps",
-        role=Role.VALIDATOR,
-        operator_id="Toei",
-        body={"device_id": "gate", "taps": list(taps)},
-    )
 
 
 def medium_tap(tap: tuple[str, str, str, str], medium: str = CARD) -> dict[str, Any]:
@@ -32,11 +21,13 @@ def medium_tap(tap: tuple[str, str, str, str], medium: str = CARD) -> dict[str, 
 
 async def test_a_mediums_taps_are_kept_and_marked_due_once_a_service_day(counter: Counter) -> None:
     taps = [medium_tap(tap) for tap in (GATE, LEFT, AFTER_MIDNIGHT, NEXT_DAY)]
-    status, body = await send(counter, *taps)
+    status, body = await counter.send(taps, operator="Toei")
     assert status == 200, body
     assert [each["status"] for each in body["answers"]] == ["recorded"] * 4
     # A repetition is no news.
-    assert [each["storage"] for each in (await send(counter, *taps))[1]["answers"]] == ["repeated"] * 4
+    assert [each["storage"] for each in (await counter.send(taps, operator="Toei"))[1]["answers"]] == [
+        "repeated"
+    ] * 4
     database = counter.context.database
     kept = await database.fetch(
         "select service_date::text, payload, ticket_ref from tap where medium_ref = $1", CARD
@@ -61,6 +52,6 @@ async def test_a_mediums_taps_are_kept_and_marked_due_once_a_service_day(counter
 async def test_a_tap_shows_one_thing_and_never_a_card_number(counter: Counter, shown: dict[str, str]) -> None:
     body = medium_tap(GATE)
     del body["medium"]
-    status, answer = await send(counter, {**body, **shown})
+    status, answer = await counter.send([{**body, **shown}], operator="Toei")
     assert (status, answer["code"]) == (422, "validation_failed")
     assert await counter.context.database.fetchval("select count(*) from tap") == 0
