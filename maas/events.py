@@ -76,11 +76,12 @@ class OrderRolledBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCaptured:
-    """Money was taken for an order."""
+    """Money was taken. `order_id` is an order's, or by `purpose` that of a top-up or a bill of travel."""
 
     payment_id: UUID
     order_id: UUID
     amount_minor: int
+    purpose: str = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,3 +71,15 @@ class SavedMethodNotFound(PaymentsError):
     """No card of this customer that is ready has this id. List the customer's cards to find it."""
 
     code = "saved_method_not_found"
+
+
+class WalletNotFound(PaymentsError):
+    """This traveller has no wallet. Open one first."""
+
+    code = "wallet_not_found"
+
+
+class TopUpNotFound(PaymentsError):
+    """No top-up of this traveller has this id. List the top-ups to find it."""
+
+    code = "top_up_not_found"

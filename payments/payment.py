@@ -26,7 +26,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from payments.money import Money
-from payments.ports import Payment, PaymentState, RefundState
+from payments.ports import Payment, PaymentPurpose, PaymentState, RefundState
 
 FINAL = frozenset({PaymentState.CAPTURED, PaymentState.VOIDED})
 _UNHELD = frozenset({PaymentState.OPEN, PaymentState.REQUIRES_ACTION, PaymentState.DECLINED})
@@ -84,7 +84,18 @@ class LedgerStep(StrEnum):
     VOID = "void"
 
 
-def open_payment(*, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money) -> Payment:
+WALLET = "wallet"
+"""The payment method that takes the payer's stored value."""
+
+
+def open_payment(
+    *,
+    payment_id: UUID,
+    order_id: UUID,
+    traveller_id: str,
+    amount: Money,
+    purpose: PaymentPurpose = PaymentPurpose.ORDER,
+) -> Payment:
     """A payment of a positive amount; nothing has moved."""
     assert amount.amount_minor > 0, "a payment is of a positive amount; a free order needs none"
     nothing = Money(0, amount.currency)
@@ -96,6 +107,7 @@ def open_payment(*, payment_id: UUID, order_id: UUID, traveller_id: str, amount:
         captured=nothing,
         refunded=nothing,
         state=PaymentState.OPEN,
+        purpose=purpose,
     )
 
 

@@ -67,9 +67,23 @@ class PaymentState(StrEnum):
     VOIDED = "voided"
 
 
+class PaymentPurpose(StrEnum):
+    """What a payment is for, and with it where its money goes; see services/payments/books.py.
+
+    ORDER: fares not ridden yet. TOP_UP: the traveller's wallet. DEBT: what the traveller owes for rides made.
+    """
+
+    ORDER = "order"
+    TOP_UP = "top_up"
+    DEBT = "debt"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment as its owner sees it. `decline_code` and `next_action_url` are set in their states only."""
+    """A payment as its owner sees it. `decline_code` and `next_action_url` are set in their states only.
+
+    `order_id` is the id of what is paid for: an order, a top-up, or a bill.
+    """
 
     payment_id: UUID
     order_id: UUID
@@ -80,6 +94,7 @@ class Payment:
     state: PaymentState
     decline_code: str | None = None
     next_action_url: str | None = None
+    purpose: PaymentPurpose = PaymentPurpose.ORDER
 
 
 class RefundState(StrEnum):
@@ -111,7 +126,7 @@ class PaymentsPort(Protocol):
         """Make a payment known; money does not move yet."""
 
     async def authorise(self, *, payment_id: UUID, payment_method: str) -> Payment:
-        """Hold the money (ledger: pending transfer). `payment_method` is the provider's id, `pm_...`."""
+        """Hold the money (ledger: pending). `payment_method`: the provider's id, `pm_...`, or `wallet`."""
 
     async def capture(self, *, payment_id: UUID) -> Payment:
         """Take the held money (ledger: posted)."""

@@ -1,37 +1,57 @@
 """What payments and refunds mean in the ledger. Every transfer's id follows from the payment's or refund's.
 
 step      transfer                                       id
-hold      card_clearing -> unearned_fares, pending       uuid5(payment, "authorise")
+hold      card_clearing -> what is paid, pending         uuid5(payment, "authorise")
 post      the hold, posted                               uuid5(payment, "capture")
 void      the hold, voided                               uuid5(payment, "void")
-reserve   unearned_fares -> refunds_due                  uuid5(refund, "reserve")
-pay       refunds_due -> card_clearing                   uuid5(refund, "pay")
-release   refunds_due -> unearned_fares                  uuid5(refund, "release")
-return    card_clearing -> unearned_fares                uuid5(refund, "return")
+reserve   what was paid -> refunds_due                   uuid5(refund, "reserve")
+pay       refunds_due -> where it came from              uuid5(refund, "pay")
+release   refunds_due -> what was paid                   uuid5(refund, "release")
+return    card_clearing -> what was paid                 uuid5(refund, "return")
+
+What is paid follows from the purpose: unearned_fares (an order), the traveller's wallet (a top-up), the
+traveller's receivable (a debt). A refund goes back to where the money came from. A payment from a
+wallet has its own hold (wallets/paying.py): the ledger is its provider.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from payments.accounts import CARD_CLEARING, REFUNDS_DUE, UNEARNED_FARES, chart_account
+from payments.accounts import (
+    CARD_CLEARING,
+    REFUNDS_DUE,
+    UNEARNED_FARES,
+    AccountId,
+    Balance,
+    chart_account,
+    traveller_receivable,
+    traveller_wallet,
+)
 from payments.errors import TransferRefused
 from payments.money import Money
 from payments.payment import LedgerStep, RefundOutcome
-from payments.ports import LedgerPort, Payment
+from payments.ports import LedgerPort, Payment, PaymentPurpose
 from payments.transfers import Transfer, TransferCode, TransferKind, TransferStatus
 from services.platform.context import ServiceContext
 
-ACCOUNTS = tuple(chart_account(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE))
+ACCOUNTS = (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)
 HOLD, CAPTURE, VOID, RESERVE, PAY = "authorise", "capture", "void", "reserve", "pay"
 RELEASE, RETURN = "release", "return"
-_WAYS = {
-    RESERVE: (UNEARNED_FARES, REFUNDS_DUE),
-    PAY: (REFUNDS_DUE, CARD_CLEARING),
-    RELEASE: (REFUNDS_DUE, UNEARNED_FARES),
-    RETURN: (CARD_CLEARING, UNEARNED_FARES),
-}
 _STEP_OF = {RefundOutcome.PAID: PAY, RefundOutcome.FAILED: RELEASE, RefundOutcome.RETURNED: RETURN}
+_REMEMBERED_MAX = 500_000
+
+
+def paid_account(payment: Payment) -> AccountId:
+    """Where a payment's money goes, by its purpose."""
+    match payment.purpose:
+        case PaymentPurpose.ORDER:
+            return UNEARNED_FARES
+        case PaymentPurpose.TOP_UP:
+            return traveller_wallet(payment.traveller_id)
+        case PaymentPurpose.DEBT:
+            return traveller_receivable(payment.traveller_id)
 
 
 class Books:
@@ -39,38 +59,64 @@ class Books:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._is_open = False
+        self._open: set[AccountId] = set()
 
-    async def open(self) -> None:
-        """Open the accounts that payments move money between, once in a process."""
-        if not self._is_open:
-            await self._ledger.open_accounts(accounts=ACCOUNTS)
-            self._is_open = True
+    async def open(self, *account_ids: AccountId) -> None:
+        """Open these accounts and those that all payments move money between, once in a process."""
+        unknown = {*ACCOUNTS, *account_ids} - self._open
+        if unknown:
+            await self._ledger.open_accounts(accounts=[chart_account(each) for each in sorted(unknown)])
+            if len(self._open) + len(unknown) > _REMEMBERED_MAX:
+                self._open.clear()
+            self._open |= unknown
 
     async def post_step(self, payment: Payment, step: LedgerStep) -> None:
         """Post what a payment's step moves. Raises TransferRefused."""
         assert step is not LedgerStep.NONE, "a step that moves nothing is not posted"
-        await self._post(payment_transfer(payment, step, at=self._context.clock.now()))
+        await self.post(payment_transfer(payment, step, at=self._context.clock.now()))
 
-    async def reserve(self, *, refund_id: UUID, amount: Money) -> TransferStatus:
+    async def reserve(self, *, refund_id: UUID, amount: Money, paid: AccountId) -> TransferStatus:
         """Set aside what a refund will pay. The status tells when it cannot be."""
-        await self.open()
-        transfer = refund_transfer(refund_id, amount, RESERVE, at=self._context.clock.now())
-        [status] = await self._ledger.post(transfers=[transfer])
+        transfer = refund_transfer(refund_id, amount, RESERVE, paid=paid, at=self._context.clock.now())
+        [status] = await self.try_to_post([transfer])
         return status
 
-    async def conclude(self, *, refund_id: UUID, amount: Money, outcome: RefundOutcome) -> None:
+    async def conclude(
+        self,
+        *,
+        refund_id: UUID,
+        amount: Money,
+        outcome: RefundOutcome,
+        paid: AccountId,
+        back_to: AccountId = CARD_CLEARING,
+    ) -> None:
         """Post what the outcome of a reserved refund moves. Raises TransferRefused."""
         at = self._context.clock.now()
-        await self._post(refund_transfer(refund_id, amount, _STEP_OF[outcome], at=at))
+        step = _STEP_OF[outcome]
+        await self.post(refund_transfer(refund_id, amount, step, paid=paid, back_to=back_to, at=at))
 
-    async def _post(self, transfer: Transfer) -> None:
-        await self.open()
-        [status] = await self._ledger.post(transfers=[transfer])
+    async def try_to_post(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:
+        """Open the accounts of a batch and post it; one status each."""
+        await self.open(*(each.debit for each in transfers), *(each.credit for each in transfers))
+        return await self._ledger.post(transfers=transfers)
+
+    async def post(self, transfer: Transfer) -> None:
+        """Post what must not be lost. Raises TransferRefused."""
+        [status] = await self.try_to_post([transfer])
         if not status.is_done:
             raise TransferRefused(
                 f"{transfer.reference}: the ledger says {status} to {transfer.transfer_id}."
             )
+
+    async def get_sums(self, account_id: AccountId) -> Balance:
+        """The four sums of an account."""
+        await self.open(account_id)
+        return await self._ledger.get_balance(account_id=account_id)
+
+    async def get_balance(self, account_id: AccountId) -> int:
+        """What may be spent of an account that grows by credit: what is there, less what is held."""
+        sums = await self.get_sums(account_id)
+        return sums.net_credit - sums.debits_pending
 
     @property
     def _ledger(self) -> LedgerPort:
@@ -82,7 +128,7 @@ def payment_transfer(payment: Payment, step: LedgerStep, *, at: datetime) -> Tra
     hold = Transfer(
         transfer_id=uuid5(payment.payment_id, HOLD),
         debit=CARD_CLEARING,
-        credit=UNEARNED_FARES,
+        credit=paid_account(payment),
         amount_minor=payment.amount.amount_minor,
         currency=payment.amount.currency,
         code=TransferCode.PAYMENT,
@@ -101,9 +147,22 @@ def payment_transfer(payment: Payment, step: LedgerStep, *, at: datetime) -> Tra
     )
 
 
-def refund_transfer(refund_id: UUID, amount: Money, step: str, *, at: datetime) -> Transfer:
-    """The transfer of a refund's step."""
-    debit, credit = _WAYS[step]
+def refund_transfer(
+    refund_id: UUID,
+    amount: Money,
+    step: str,
+    *,
+    at: datetime,
+    paid: AccountId = UNEARNED_FARES,
+    back_to: AccountId = CARD_CLEARING,
+) -> Transfer:
+    """The transfer of a refund's step: of money that went to `paid` and goes `back_to`."""
+    debit, credit = {
+        RESERVE: (paid, REFUNDS_DUE),
+        PAY: (REFUNDS_DUE, back_to),
+        RELEASE: (REFUNDS_DUE, paid),
+        RETURN: (back_to, paid),
+    }[step]
     return Transfer(
         transfer_id=uuid5(refund_id, step),
         debit=debit,

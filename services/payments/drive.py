@@ -5,6 +5,7 @@ Idea      One round: read the row; push the provider towards the wish (or only a
           `payments.payment.follow` say what that means; post the ledger's movement; save the row over the
           version it was read at. Each part repeats without harm, so after a crash another driver simply
           starts a round. Rounds go on until the payment is settled.
+          A payment from a wallet has the ledger itself for its provider (wallets/paying.py).
 Invariant The wish is saved before the provider is asked; the call's key before the call; `hold_at` before the
           ledger's hold; and the ledger moves before the row shows it.
 """
@@ -24,6 +25,7 @@ from services.payments.calls import run_call
 from services.payments.methods.store import MethodsStore
 from services.payments.provider import Provider
 from services.payments.store import PaymentRow, PaymentsStore
+from services.payments.wallets.paying import WalletPaying, is_stored_value
 from services.platform.context import ServiceContext
 from services.platform.errors import PlatformError
 
@@ -41,12 +43,14 @@ class PaymentDriver:
         methods: MethodsStore,
         books: Books,
         provider: Provider,
+        wallets: WalletPaying,
     ) -> None:
         self._context = context
         self._store = store
         self._methods = methods
         self._books = books
         self._provider = provider
+        self._wallets = wallets
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def drive(self, payment_id: UUID) -> PaymentRow:
@@ -58,7 +62,7 @@ class PaymentDriver:
     async def look(self, payment_id: UUID) -> PaymentRow:
         """The payment brought to where the provider is, also when it was settled before."""
         row = await self._store.get_payment(payment_id)
-        if row.is_settled and row.provider_id is not None:
+        if row.is_settled and row.provider_id is not None and not is_stored_value(row.method):
             report = await self._provider.get(provider_id=row.provider_id)
             await self._apply(row, report)
         return await self.drive(payment_id)
@@ -66,7 +70,9 @@ class PaymentDriver:
     async def _drive(self, row: PaymentRow) -> PaymentRow:
         try:
             while not row.is_settled:
-                if not await self._apply(row, await self._push(row)):
+                if row.provider_id is not None and is_stored_value(row.method):
+                    await self._leave_card(row, row.provider_id)
+                elif not await self._apply(row, await self._push(row)):
                     raise ProviderUnavailable("The payment provider is still working on it. Ask again.")
                 row = await self._store.get_payment(row.payment.payment_id)
         except (PaymentsError, PlatformError) as error:
@@ -76,6 +82,8 @@ class PaymentDriver:
 
     async def _push(self, row: PaymentRow) -> ProviderReport:
         """One step of the provider towards the wish, or where it is when it cannot be pushed."""
+        if is_stored_value(row.method):
+            return await self._wallets.push(row)
         if row.provider_id is None:
             if row.wanted is Wanted.VOIDED:
                 # Whatever was created there was never confirmed: its id is saved before that.
@@ -85,11 +93,22 @@ class PaymentDriver:
             return await self._confirm(row, row.provider_id)
         return await self._resolve(row, row.provider_id)
 
+    async def _leave_card(self, row: PaymentRow, provider_id: str) -> None:
+        """A card was tried before, and its payer might still act: it must not hold money as well."""
+        call = await self._store.begin_call("cancel", row.payment.payment_id, {"provider_id": provider_id})
+        left = await run_call(
+            self._store, call.key, lambda key: self._provider.cancel(key=key, provider_id=provider_id)
+        )
+        if left.state is ProviderState.CANCELLED:
+            await self._store.forget_provider(row)
+            return
+        raise ProviderUnavailable("The card that was tried before is not let go yet. Ask again.")
+
     async def _create(self, row: PaymentRow) -> ProviderReport:
         payment = row.payment
         if row.attempts > 0:
             found = await self._provider.find(payment_id=payment.payment_id)
-            if found is not None:
+            if found is not None and found.state is not ProviderState.CANCELLED:
                 return found
         params = {
             "order_id": str(payment.order_id),
@@ -168,7 +187,7 @@ class PaymentDriver:
             payment, step = follow(current.payment, report, hold_begun=current.hold_at is not None)
             if payment == current.payment:
                 return changed
-            if step is not LedgerStep.NONE:
+            if step is not LedgerStep.NONE and not is_stored_value(current.method):
                 current = await self._begin_hold(current)
                 if current is None:
                     break
@@ -198,6 +217,7 @@ class PaymentDriver:
                     payment_id=payment.payment_id,
                     order_id=payment.order_id,
                     amount_minor=payment.captured.amount_minor,
+                    purpose=payment.purpose.value,
                 )
                 await self._context.outbox.append(tx, event)
         return saved

@@ -21,10 +21,11 @@ from payments.payment import (
     open_payment,
     reopen,
 )
-from payments.ports import Payment, PaymentState, Refund, RefundState
+from payments.ports import Payment, PaymentPurpose, PaymentState, Refund, RefundState
 from services.payments.drive import PaymentDriver
 from services.payments.refunding import RefundDriver
 from services.payments.store import PaymentRow, PaymentsStore
+from services.payments.wallets.paying import is_stored_value
 from services.platform.context import ServiceContext
 
 
@@ -45,11 +46,21 @@ class PaymentsHandlers:
         self._refunds = refunds
 
     async def open_payment(
-        self, *, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money
+        self,
+        *,
+        payment_id: UUID,
+        order_id: UUID,
+        traveller_id: str,
+        amount: Money,
+        purpose: PaymentPurpose = PaymentPurpose.ORDER,
     ) -> Payment:
-        """Make a payment known. Raises PaymentCommandDiffers."""
+        """Make a payment known; other services open those of orders only. Raises PaymentCommandDiffers."""
         fresh = open_payment(
-            payment_id=payment_id, order_id=order_id, traveller_id=traveller_id, amount=amount
+            payment_id=payment_id,
+            order_id=order_id,
+            traveller_id=traveller_id,
+            amount=amount,
+            purpose=purpose,
         )
         await self._store.insert_payment(fresh, self._context.clock.now())
         known = (await self._store.get_payment(payment_id)).payment
@@ -70,7 +81,9 @@ class PaymentsHandlers:
         """As authorise; `off_session`: the payer is not there, so their bank cannot ask them."""
         while True:
             row = await self._store.get_payment(payment_id)
-            same = row.method == payment_method
+            # A wallet that was too empty may have been filled since: it is asked again, unlike a card.
+            was_too_empty = is_stored_value(row.method) and row.payment.state is PaymentState.DECLINED
+            same = row.method == payment_method and not was_too_empty
             if not row.is_settled and row.wanted is Wanted.AUTHORISED and not same:
                 # What became of the earlier card is found out before another is tried.
                 await self._payments.drive(payment_id)

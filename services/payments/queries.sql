@@ -1,7 +1,8 @@
 -- name: insert_payment
 -- Makes a payment known; a repeat changes nothing. Locks: the new row.
-insert into payment (payment_id, order_id, traveller_id, amount_minor, currency, state, wanted, opened_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into payment
+    (payment_id, order_id, traveller_id, amount_minor, currency, state, wanted, opened_at, purpose)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (payment_id) do nothing
 
 -- name: find_payment
@@ -108,6 +109,10 @@ on conflict do nothing
 -- name: end_call
 update provider_call set state = $2, result = $3, ended_at = clock_timestamp() where key = $1
 
+-- name: leave_calls
+-- Their subject was let go at the provider: no key of theirs is used again.
+update provider_call set state = 'left' where subject_id = $1 and state in ('started', 'answered')
+
 -- name: insert_webhook
 -- Records an event of the provider; no row when it came before.
 insert into webhook (event_id, event_type, payment_id, refund_id, told_at, next_attempt_at, object_kind, object_id)
@@ -139,10 +144,12 @@ select payment_id, captured_minor as amount_minor, charge_id as source_id,
 from payment where charge_id is not null
 
 -- name: list_refunds
--- Refunds that may have moved money, for reconciliation. A refund that came back counts as nothing.
-select refund_id, provider_id as source_id, case when state = 'succeeded' then -amount_minor else 0 end as amount_minor,
-    extract(epoch from clock_timestamp() - updated_at)::float8 as age_s
-from refund where state <> 'refused_exceeds_captured'
+-- Refunds that may have moved money at the provider, for reconciliation. One that came back counts as nothing.
+select r.refund_id, r.provider_id as source_id,
+    case when r.state = 'succeeded' then -r.amount_minor else 0 end as amount_minor,
+    extract(epoch from clock_timestamp() - r.updated_at)::float8 as age_s
+from refund r join payment p using (payment_id)
+where r.state <> 'refused_exceeds_captured' and p.charge_id is not null
 
 -- name: list_unfinished
 -- What is not where its owner wants it, and failed refunds that somebody must look at.

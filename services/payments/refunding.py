@@ -11,13 +11,15 @@ from dataclasses import replace
 from uuid import UUID
 
 from maas.events import RefundPaid
+from payments.accounts import CARD_CLEARING, AccountId, traveller_wallet
 from payments.errors import PaymentsError, ProviderRefused
 from payments.payment import RefundOutcome, follow_refund
 from payments.ports import RefundState
-from services.payments.books import Books
+from services.payments.books import Books, paid_account
 from services.payments.calls import run_call
 from services.payments.provider import Provider, RefundReport
 from services.payments.store import PaymentRow, PaymentsStore, RefundRow
+from services.payments.wallets.paying import WalletPaying, is_stored_value
 from services.platform.context import ServiceContext
 from services.platform.errors import PlatformError
 
@@ -37,12 +39,19 @@ class RefundDriver:
     """Drives refunds. Any number of drivers may drive the same refund."""
 
     def __init__(
-        self, *, context: ServiceContext, store: PaymentsStore, books: Books, provider: Provider
+        self,
+        *,
+        context: ServiceContext,
+        store: PaymentsStore,
+        books: Books,
+        provider: Provider,
+        wallets: WalletPaying,
     ) -> None:
         self._context = context
         self._store = store
         self._books = books
         self._provider = provider
+        self._wallets = wallets
 
     async def drive(self, refund_id: UUID) -> RefundRow:
         """The refund as far as it goes now: ended, or PENDING at the provider. Raises as PaymentDriver."""
@@ -64,19 +73,25 @@ class RefundDriver:
         return await self.drive(refund_id)
 
     async def _ask(self, row: RefundRow) -> RefundRow:
-        status = await self._books.reserve(refund_id=row.refund.refund_id, amount=row.refund.amount)
+        refund = row.refund
+        payment = await self._store.get_payment(refund.payment_id)
+        status = await self._books.reserve(
+            refund_id=refund.refund_id, amount=refund.amount, paid=paid_account(payment.payment)
+        )
         if not status.is_done:
             # Nothing was set aside and the provider was never asked: the id of the reservation comes first.
             failed = replace(row.refund, state=RefundState.FAILED)
             saved = await self._store.save_refund(replace(row, refund=failed, failure=status.value))
             return saved or await self._store.get_refund(row.refund.refund_id)
-        return await self._decide(row, await self._push(row))
+        return await self._decide(row, await self._push(row, payment))
 
-    async def _push(self, row: RefundRow) -> RefundReport:
+    async def _push(self, row: RefundRow, payment: PaymentRow) -> RefundReport:
         refund = row.refund
+        if is_stored_value(payment.method):
+            # The ledger is the provider: what is reserved is paid by its next transfer.
+            return RefundReport(provider_id=None, state=RefundState.SUCCEEDED)
         if row.provider_id is not None:
             return await self._provider.get_refund(provider_refund_id=row.provider_id)
-        payment = await self._store.get_payment(refund.payment_id)
         assert payment.provider_id is not None, "only what the provider captured is refunded"
         params = {"provider_id": payment.provider_id, "amount_minor": refund.amount.amount_minor}
         call = await self._store.begin_call("refund", refund.refund_id, params)
@@ -125,7 +140,14 @@ class RefundDriver:
         if _UNSETTLED.get(row.outcome) is not row.refund.state:
             return row
         refund = row.refund
-        await self._books.conclude(refund_id=refund.refund_id, amount=refund.amount, outcome=row.outcome)
+        paid_by = await self._store.get_payment(refund.payment_id)
+        await self._books.conclude(
+            refund_id=refund.refund_id,
+            amount=refund.amount,
+            outcome=row.outcome,
+            paid=paid_account(paid_by.payment),
+            back_to=await self._find_source(paid_by),
+        )
         ended = replace(row, refund=replace(refund, state=_STATES[row.outcome]))
         async with self._context.database.transaction() as tx:
             payment = await self._store.lock_payment(tx, refund.payment_id)
@@ -133,6 +155,14 @@ class RefundDriver:
             if saved is not None:
                 await self._book(tx, ended, payment)
         return saved or await self._store.get_refund(refund.refund_id)
+
+    async def _find_source(self, payment: PaymentRow) -> AccountId:
+        """Where the payment's money came from."""
+        if not is_stored_value(payment.method):
+            return CARD_CLEARING
+        payer_id = await self._wallets.find_payer(payment.payment.payment_id)
+        assert payer_id is not None, "what was captured from a wallet has its payer"
+        return traveller_wallet(payer_id)
 
     async def _book(self, tx: object, row: RefundRow, payment: PaymentRow) -> None:
         refund = row.refund

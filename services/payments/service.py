@@ -21,6 +21,9 @@ from services.payments.routes import PaymentsEndpoints, build_routes
 from services.payments.store import PaymentsStore
 from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
+from services.payments.wallets.room import build_wallets
+from services.payments.wallets.routes import WalletEndpoints
+from services.payments.wallets.routes import build_routes as build_wallet_routes
 from services.platform.context import ServiceContext
 from services.platform.service import Service
 
@@ -39,10 +42,18 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
     store, books = PaymentsStore(context.database), Books(context)
     methods_store = MethodsStore(context.database)
     provider = StripeProvider(client, webhook_secret=webhook_secret)
+    wallets = build_wallets(context, books, lambda: handlers, lambda: methods)
     payments = PaymentDriver(
-        context=context, store=store, methods=methods_store, books=books, provider=provider
+        context=context,
+        store=store,
+        methods=methods_store,
+        books=books,
+        provider=provider,
+        wallets=wallets.paying,
     )
-    refunds = RefundDriver(context=context, store=store, books=books, provider=provider)
+    refunds = RefundDriver(
+        context=context, store=store, books=books, provider=provider, wallets=wallets.paying
+    )
     handlers = PaymentsHandlers(context=context, store=store, payments=payments, refunds=refunds)
     methods = MethodsHandlers(
         context=context,
@@ -64,7 +75,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
     )
 
     charging = Charging(context, CollectionStore(context.database))
-    collection = CollectionWorker(charging)
+    collection = CollectionWorker(charging, wallets.top_ups)
 
     async def check_ready() -> None:
         if not context.settings.stripe_api_key:
@@ -75,7 +86,11 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         # A literal path stands before one with a parameter: the first that fits answers.
-        routes=[*build_methods_routes(MethodsEndpoints(methods)), *build_routes(endpoints)],
+        routes=[
+            *build_methods_routes(MethodsEndpoints(methods)),
+            *build_routes(endpoints),
+            *build_wallet_routes(WalletEndpoints(context, wallets)),
+        ],
         ports={PaymentsPort: handlers, CollectionPort: charging, SavedMethodsPort: methods},
         workers=[recovery.recover_payments, collection.collect],
         on_stop=[client.close],

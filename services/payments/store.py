@@ -14,7 +14,7 @@ import orjson
 from payments.errors import PaymentNotFound
 from payments.money import Money
 from payments.payment import RefundOutcome, Wanted, is_settled
-from payments.ports import Payment, PaymentState, Refund, RefundState
+from payments.ports import Payment, PaymentPurpose, PaymentState, Refund, RefundState
 from services.payments.provider import News
 from services.platform.database import Database, load_queries
 
@@ -85,6 +85,7 @@ class PaymentsStore:
             payment.state.value,
             Wanted.NOTHING.value,
             opened_at,
+            payment.purpose.value,
         )
 
     async def get_payment(self, payment_id: UUID) -> PaymentRow:
@@ -126,6 +127,12 @@ class PaymentsStore:
         await self._database.execute(
             queries["rest_payment"], row.payment.payment_id, row.version, _next_payment_look_s(row)
         )
+
+    async def forget_provider(self, row: PaymentRow) -> None:
+        """What the provider has of this payment was let go there: a later card begins anew."""
+        async with self._database.transaction() as tx:
+            if await self.save_payment(replace(row, provider_id=None, charge_id=None), tx) is not None:
+                await tx.execute(queries["leave_calls"], row.payment.payment_id)
 
     async def note_payment_failure(self, row: PaymentRow, error: str) -> None:
         """Try again later, and later each time; unless somebody else has come further."""
@@ -312,6 +319,7 @@ def _payment_row(row: Any, payment_id: UUID) -> PaymentRow:
         state=PaymentState(row["state"]),
         decline_code=row["decline_code"],
         next_action_url=row["next_action_url"],
+        purpose=PaymentPurpose(row["purpose"]),
     )
     return PaymentRow(
         payment=payment,

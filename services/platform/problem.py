@@ -78,6 +78,10 @@ PROBLEMS: dict[str, ProblemKind] = {
     "webhook_signature_invalid": ProblemKind(400, "The webhook's signature is not the provider's"),
     "provider_refused": ProblemKind(502, "The payment provider refuses this for good"),
     "payment_command_differs": ProblemKind(409, "This id was used for another payment or refund"),
+    "wallet_not_found": ProblemKind(404, "You have no wallet yet"),
+    "wallet_not_open": ProblemKind(409, "The wallet is closed"),
+    "top_up_refused": ProblemKind(422, "This amount cannot be added to the wallet"),
+    "top_up_not_found": ProblemKind(404, "No such top-up of yours"),
     # ledger
     "account_not_found": ProblemKind(404, "No ledger account has this id"),
     "transfer_not_found": ProblemKind(404, "The ledger knows no transfer of this id"),

@@ -49,6 +49,7 @@ from services.payments.stand_in.webhooks import sign
 from services.payments.store import PaymentsStore
 from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
+from services.payments.wallets.room import build_wallets
 from services.platform.clock import FixedClock, SystemClock
 from services.platform.context import Ports, ServiceContext
 from services.platform.database import Database
@@ -56,6 +57,7 @@ from services.platform.migrations import migrate
 from services.platform.outbox import Outbox
 from services.platform.settings import Settings
 from tests.support.memory_ledger import MemoryLedger
+from tests.support.port_doubles import NoCards
 from tests.support.servers import PostgresForTests
 
 SECRET = "whsec_simulation"  # noqa: S105 - of the simulation
@@ -221,11 +223,14 @@ class World:
         store: Any = Staged(plain, self.stage) if staged else plain
         provider: Any = Staged(self.provider, self.stage) if staged else self.provider
         books = Books(context)
+        wallets = build_wallets(context, books, lambda: handlers, NoCards)
         parts: dict[str, Any] = {"context": context, "store": store, "books": books, "provider": provider}
+        parts["wallets"] = wallets.paying
         payments = PaymentDriver(methods=MethodsStore(self.database), **parts)
         refunding = RefundDriver(**parts)
+        handlers = PaymentsHandlers(context=context, store=store, payments=payments, refunds=refunding)
         return Process(
-            handlers=PaymentsHandlers(context=context, store=store, payments=payments, refunds=refunding),
+            handlers=handlers,
             recovery=Recovery(store=store, books=books, payments=payments, refunds=refunding),
             context=context,
             store=plain,

@@ -35,6 +35,7 @@ async def test_hold_then_capture(setting: Setting) -> None:
             "payment_id": str(payment.payment_id),
             "order_id": str(payment.order_id),
             "amount_minor": 1250,
+            "purpose": "order",
         }
     ]
 

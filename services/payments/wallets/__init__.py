@@ -1,0 +1,1 @@
+"""Stored value: wallets, paying from them, filling and closing them."""

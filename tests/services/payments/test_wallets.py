@@ -1,0 +1,254 @@
+"""Wallets: opened, filled, paid from, and their statement."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from payments.accounts import CARD_CLEARING, UNEARNED_FARES
+from payments.money import yen
+from payments.ports import PaymentState, RefundState
+from tests.services.payments.running import RunningStandIn
+from tests.services.payments.wallet_setting import (
+    ASKS_EVERY_TIME,
+    ASKS_FIRST,
+    DECLINED,
+    FAILS_LATER,
+    NOW,
+    VISA,
+    WalletSetting,
+    wallet_setting,
+)
+
+
+@pytest.fixture
+async def setting(
+    database_url: str, stand_in: RunningStandIn, tmp_path: Path
+) -> AsyncIterator[WalletSetting]:
+    async with wallet_setting(database_url, stand_in, tmp_path) as found:
+        yield found
+
+
+async def test_a_wallet_is_opened_and_filled_from_a_card(setting: WalletSetting) -> None:
+    assert (await setting.house.call("GET", "/api/wallet"))[0] == 404
+    assert (await setting.put("/api/wallet"))["balance"] == {"amount_minor": 0, "currency": "JPY"}
+    assert (await setting.top_up(3000))["state"] == "paid"
+    wallet = await setting.get("/api/wallet")
+    assert (wallet["state"], wallet["balance"]["amount_minor"]) == ("open", 3000)
+    assert (setting.balance(), setting.net(CARD_CLEARING)) == (3000, -3000)
+    await setting.check_match()
+
+
+async def test_a_repeated_top_up_is_one_top_up(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    first = await setting.top_up(3000, key="k")
+    assert await setting.top_up(3000, key="k") == first
+    assert setting.balance() == 3000
+
+
+async def test_a_declined_card_fills_nothing(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    answer = await setting.top_up(3000, DECLINED)
+    assert (answer["state"], answer["decline_code"]) == ("declined", "generic_decline")
+    assert setting.balance() == 0
+    await setting.check_match()
+
+
+@pytest.mark.parametrize(
+    ("amount", "status"), [(99, 422), (100, 201), (100_000, 201), (100_001, 422), (0, 422)]
+)
+async def test_a_top_up_has_bounds(setting: WalletSetting, amount: int, status: int) -> None:
+    await setting.put("/api/wallet")
+    body = {"amount": amount, "payment_method": VISA}
+    assert (await setting.house.call("POST", "/api/wallet/top-ups", body=body))[0] == status
+
+
+async def test_a_traveller_who_must_act_first_comes_back(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    waiting = await setting.top_up(3000, ASKS_FIRST)
+    assert (waiting["state"], waiting["next_action_url"] is not None) == ("open", True)
+    await setting.act_at(waiting["next_action_url"])
+    path = f"/api/wallet/top-ups/{waiting['top_up_id']}"
+    assert (await setting.get(path))["state"] == "paid"
+    assert (await setting.house.call("GET", path, subject="bob"))[0] == 404
+    assert setting.balance() == 3000
+    await setting.check_match()
+
+
+async def test_a_traveller_who_never_acts_is_given_up(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    waiting = await setting.top_up(3000, ASKS_FIRST)
+    setting.clock.set(NOW + timedelta(hours=1, seconds=1))
+    answer = await setting.get(f"/api/wallet/top-ups/{waiting['top_up_id']}")
+    assert (answer["state"], answer["decline_code"]) == ("declined", "authentication_required")
+    [intent] = (await setting.stand_in.client.v1.payment_intents.list_async()).data
+    assert intent.status == "canceled"
+
+
+async def test_an_order_is_paid_from_the_wallet(setting: WalletSetting) -> None:
+    await setting.filled(3000)
+    payment = await setting.opened(1250)
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+    assert held.state is PaymentState.AUTHORISED
+    wallet = await setting.get("/api/wallet")
+    assert (wallet["balance"]["amount_minor"], wallet["held"]["amount_minor"]) == (1750, 1250)
+    taken = await setting.port.capture(payment_id=payment.payment_id)
+    assert (taken.state, taken.captured) == (PaymentState.CAPTURED, yen(1250))
+    assert await setting.port.capture(payment_id=payment.payment_id) == taken
+    assert (setting.balance(), setting.net(UNEARNED_FARES)) == (1750, 1250)
+    await setting.check_match()
+
+
+async def test_a_void_lets_the_held_value_go(setting: WalletSetting) -> None:
+    await setting.filled(3000)
+    payment = await setting.opened(1250)
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+    voided = await setting.port.void(payment_id=payment.payment_id)
+    assert (voided.state, setting.balance()) == (PaymentState.VOIDED, 3000)
+    assert (await setting.port.capture(payment_id=payment.payment_id)).state is PaymentState.VOIDED
+    assert setting.net(UNEARNED_FARES) == 0
+
+
+async def test_a_wallet_too_empty_may_be_filled_and_tried_again(setting: WalletSetting) -> None:
+    await setting.filled(1000)
+    payment = await setting.opened(1250)
+    declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+    assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "insufficient_funds")
+    await setting.top_up(300)
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+    assert (held.state, setting.balance()) == (PaymentState.AUTHORISED, 50)
+
+
+async def test_two_payments_at_once_never_spend_the_same_yen(setting: WalletSetting) -> None:
+    await setting.filled(2000)
+    payments = [await setting.opened(1250) for _ in range(2)]
+    states = [
+        (await setting.port.authorise(payment_id=each.payment_id, payment_method="wallet")).state
+        for each in payments
+    ]
+    assert states == [PaymentState.AUTHORISED, PaymentState.DECLINED]
+    assert setting.balance() == 750
+
+
+async def test_without_a_wallet_there_is_nothing_to_pay_with(setting: WalletSetting) -> None:
+    payment = await setting.opened(100)
+    declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+    assert (declined.state, declined.decline_code) == (PaymentState.DECLINED, "wallet_not_open")
+
+
+async def test_a_card_takes_over_from_a_wallet_and_the_other_way_round(setting: WalletSetting) -> None:
+    """Whichever was tried before holds nothing in the end."""
+    await setting.filled(1000)
+    first = await setting.opened(1250)
+    await setting.port.authorise(payment_id=first.payment_id, payment_method="wallet")
+    by_card = await setting.port.authorise(payment_id=first.payment_id, payment_method=VISA)
+    assert (by_card.state, setting.balance()) == (PaymentState.AUTHORISED, 1000)
+    second = await setting.opened(500)
+    waits = await setting.port.authorise(payment_id=second.payment_id, payment_method=ASKS_FIRST)
+    assert waits.state is PaymentState.REQUIRES_ACTION
+    by_wallet = await setting.port.authorise(payment_id=second.payment_id, payment_method="wallet")
+    assert (by_wallet.state, setting.balance()) == (PaymentState.AUTHORISED, 500)
+    intents = (await setting.stand_in.client.v1.payment_intents.list_async()).data
+    [left] = [each for each in intents if each.metadata["payment_id"] == str(second.payment_id)]
+    assert left.status == "canceled"
+    for each in (first, second):
+        assert (await setting.port.capture(payment_id=each.payment_id)).state is PaymentState.CAPTURED
+    assert setting.net(UNEARNED_FARES) == 1750
+    await setting.check_match()
+
+
+async def test_a_card_may_follow_a_wallet_that_followed_a_card(setting: WalletSetting) -> None:
+    await setting.filled(1000)
+    payment = await setting.opened(1250)
+    for method in (DECLINED, "wallet"):
+        state = (await setting.port.authorise(payment_id=payment.payment_id, payment_method=method)).state
+        assert state is PaymentState.DECLINED
+    held = await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    assert held.state is PaymentState.AUTHORISED
+    assert (await setting.port.capture(payment_id=payment.payment_id)).captured == yen(1250)
+    await setting.check_match()
+
+
+async def test_a_refund_goes_back_into_the_wallet(setting: WalletSetting) -> None:
+    await setting.filled(3000)
+    payment = await setting.paid(1250)
+    refund = await setting.port.refund(
+        refund_id=uuid4(), payment_id=payment.payment_id, amount=yen(250), reason="cancelled"
+    )
+    assert (refund.state, setting.balance()) == (RefundState.SUCCEEDED, 2000)
+    too_much = await setting.port.refund(
+        refund_id=uuid4(), payment_id=payment.payment_id, amount=yen(1001), reason="cancelled"
+    )
+    assert too_much.state is RefundState.REFUSED_EXCEEDS_CAPTURED
+    assert setting.net(UNEARNED_FARES) == 1000
+    await setting.check_match()
+
+
+async def test_the_wallet_fills_itself_before_it_runs_dry(setting: WalletSetting) -> None:
+    """Threshold 1000, 3000 at a time, 6000 a day: the day's third top-up is refused."""
+    await setting.filled(500)
+    terms = {"threshold": 1000, "amount": 3000, "day_ceiling": 6000}
+    assert (await setting.house.call("PUT", "/api/wallet/auto-top-up", body=terms))[0] == 404, "no card"
+    await setting.keep_card()
+    assert (await setting.put("/api/wallet/auto-top-up", terms))["auto_top_up"] == terms
+    assert (await setting.paid(2000)).state is PaymentState.CAPTURED
+    assert setting.balance() == 500 + 3000 - 2000
+    assert (await setting.paid(1400)).state is PaymentState.CAPTURED
+    assert setting.balance() == 1500 + 3000 - 1400
+    declined = await setting.opened(3200)
+    await setting.port.authorise(payment_id=declined.payment_id, payment_method="wallet")
+    assert setting.balance() == 3100, "the ceiling of the day is reached"
+    setting.clock.set(NOW + timedelta(days=1))
+    assert (await setting.paid(3200)).state is PaymentState.CAPTURED
+    assert setting.balance() == 3100 + 3000 - 3200
+    listed = (await setting.get("/api/wallet/top-ups"))["top_ups"]
+    assert sorted((each["is_automatic"], each["amount"]["amount_minor"]) for each in listed) == [
+        (False, 500),
+        (True, 3000),
+        (True, 3000),
+        (True, 3000),
+    ]
+    await setting.check_match()
+
+
+@pytest.mark.parametrize(
+    ("card", "code"),
+    [(FAILS_LATER, "generic_decline"), (ASKS_EVERY_TIME, "authentication_required")],
+)
+async def test_an_automatic_top_up_that_is_declined_is_not_tried_again_that_day(
+    setting: WalletSetting, card: str, code: str
+) -> None:
+    await setting.filled(500)
+    await setting.keep_card(card)
+    await setting.put("/api/wallet/auto-top-up", {"threshold": 0, "amount": 1000, "day_ceiling": 9000})
+    for tries in (1, 1, 2):
+        if tries == 2:
+            setting.clock.set(NOW + timedelta(days=1))
+        payment = await setting.opened(600)
+        declined = await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+        assert declined.decline_code == "insufficient_funds"
+        rows = await setting.rows("select state, decline_code from top_up where is_automatic")
+        assert [tuple(row) for row in rows] == [("declined", code)] * tries
+    assert (await setting.house.call("DELETE", "/api/wallet/auto-top-up"))[1]["auto_top_up"] is None
+    await setting.check_match()
+
+
+async def test_the_statement_shows_every_movement_once(setting: WalletSetting) -> None:
+    await setting.filled(3000)
+    payment = await setting.paid(1250)
+    await setting.port.refund(
+        refund_id=uuid4(), payment_id=payment.payment_id, amount=yen(250), reason="cancelled"
+    )
+    entries, after = [], 0
+    while True:
+        page = await setting.get(f"/api/wallet/entries?after={after}&limit=2")
+        entries += page["entries"]
+        if page["next_after"] is None:
+            break
+        after = page["next_after"]
+    assert [each["amount"]["amount_minor"] for each in entries] == [3000, -1250, 250]
+    assert [each["code"] for each in entries] == ["payment", "payment", "refund"]
+    assert sum(each["amount"]["amount_minor"] for each in entries) == setting.balance()
+    assert (await setting.house.call("GET", "/api/wallet/entries", subject="bob"))[0] == 404
