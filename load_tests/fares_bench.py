@@ -36,11 +36,12 @@ from zoneinfo import ZoneInfo
 from load_tests.machine import ROOT, describe_machine
 from maas.fares.caps import apply_caps
 from maas.fares.charged import FareCharged, ServiceClock, list_fares_charged
+from maas.fares.csv_tables import TariffProblem, read_table
 from maas.fares.engine import FareEngine
 from maas.fares.in_force import TariffInForce
 from maas.fares.promise import keep_promise
 from maas.fares.riders import ALONE, Company
-from maas.fares.tables import TABLES, TariffProblem, read_table
+from maas.fares.tables import TABLES
 from maas.journeys import Journey, Leg, Mode, Place
 from maas.prices import FareMedium, RiderCategory
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from maas.errors import TariffUnreadable
 from maas.fares.charged import ServiceClock
-from maas.fares.tables import Dated, TariffProblem, raise_if_any, read_table
+from maas.fares.csv_tables import Dated, TariffProblem, raise_if_any, read_table
 
 ANY_NETWORK = "*"
 

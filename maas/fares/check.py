@@ -8,13 +8,13 @@ Idea      Each rule looks at whole tables and names the row that breaks it: a ta
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
+from maas.fares.csv_tables import Dated, TariffProblem
 from maas.fares.in_force import Rows, pair, rows_of
 from maas.fares.tables import (
     BandRow,
     CapRow,
     ChildRow,
     ConcessionRow,
-    Dated,
     DiscountRow,
     FlatRow,
     LineKmRow,
@@ -27,7 +27,6 @@ from maas.fares.tables import (
     SpecialRow,
     StopRow,
     SurchargeRow,
-    TariffProblem,
     TimedRow,
 )
 from maas.prices import RiderCategory

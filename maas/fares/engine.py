@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from maas.errors import FareNotFound
 from maas.fares.check import check_tables
+from maas.fares.csv_tables import Dated, TariffProblem, raise_if_any, read_table
 from maas.fares.in_force import DatedTariff, Rows, TariffInForce
 from maas.fares.riders import ALONE, Company, list_companies
 from maas.fares.rules import (
@@ -38,18 +39,7 @@ from maas.fares.rules import (
     world_of,
 )
 from maas.fares.runs import Run, cut_into_runs, seconds_between
-from maas.fares.tables import (
-    TABLES,
-    CapRow,
-    Dated,
-    DiscountRow,
-    NetworkRow,
-    PassRow,
-    TariffProblem,
-    World,
-    raise_if_any,
-    read_table,
-)
+from maas.fares.tables import TABLES, CapRow, DiscountRow, NetworkRow, PassRow, World
 from maas.journeys import Journey, Leg
 from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import split_exactly, yen

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any, TypeVar, cast
 
+from maas.fares.csv_tables import Dated
 from maas.fares.kilometres import KmGraph
 from maas.fares.tables import (
     BandRow,
     CapRow,
     ChildRow,
     ConcessionRow,
-    Dated,
     DiscountRow,
     FlatRow,
     LineKmRow,

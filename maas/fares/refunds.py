@@ -17,7 +17,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from maas.errors import FareNotFound
-from maas.fares.tables import RefundRow, TariffProblem, raise_if_any, read_table
+from maas.fares.csv_tables import TariffProblem, raise_if_any, read_table
+from maas.fares.tables import RefundRow
 from maas.prices import FareComponent
 from payments.money import Money
 

@@ -11,19 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from maas.errors import FareNotFound
+from maas.fares.csv_tables import Dated
 from maas.fares.in_force import pair
 from maas.fares.riders import ALONE, RIDER_NAMES, Company
 from maas.fares.runs import Run
-from maas.fares.tables import (
-    BandRow,
-    ConcessionRow,
-    Dated,
-    FlatRow,
-    SectionRow,
-    ShipClassRow,
-    SpecialRow,
-    World,
-)
+from maas.fares.tables import BandRow, ConcessionRow, FlatRow, SectionRow, ShipClassRow, SpecialRow, World
 from maas.prices import Addend, FareMedium, RiderCategory
 
 SHIP_STEP_MINOR = 10

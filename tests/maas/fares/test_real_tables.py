@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from maas.fares.csv_tables import TariffProblem, read_table
 from maas.fares.engine import FareEngine
 from maas.fares.in_force import Rows, TariffInForce, rows_of
-from maas.fares.tables import TABLES, LineKmRow, TariffProblem, read_table
+from maas.fares.tables import TABLES, LineKmRow
 from maas.journeys import Mode
 from tests.support.fares import ADULT, DAY, TARIFFS, TICKET, ride, total
 
