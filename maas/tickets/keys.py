@@ -10,7 +10,7 @@ Not here  What else is revoked, and how a device hears of it (revocations.py).
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -77,6 +77,10 @@ class KeyList:
     def of(cls, *keys: TicketKey) -> "KeyList":
         """A list of these keys."""
         return cls(keys={key.key_id: key for key in keys})
+
+    def before_leaks(self) -> "KeyList":
+        """As it was when no key had been revoked: what a device without news judges by."""
+        return KeyList.of(*(replace(key, revoked_at=None) for key in self.keys.values()))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "KeyList":

@@ -149,6 +149,16 @@ def decode_payload(payload: str) -> Payload:
     )
 
 
+def read_claimed_ref(payload: str) -> str | None:
+    """The ticket that a payload says it is of, without the hashing; nothing is believed. None: no ticket."""
+    try:
+        raw = decode_base45(payload)
+    except NotBase45:
+        return None
+    is_ticket = HEAD.size <= len(raw) <= BYTES_MAX and raw[0] in {1, LAYOUT_VERSION}
+    return raw[3:11].hex() if is_ticket else None
+
+
 def decode_device_body(body: bytes) -> Ticket:
     """The ticket of the bytes that `encode_for_device` made. Raises TicketMalformed."""
     if len(body) <= HEAD.size:
@@ -159,6 +169,13 @@ def decode_device_body(body: bytes) -> Ticket:
     if count_links(ticket.valid_from, ticket.valid_until, period_s) > LINKS_MAX:
         raise TicketMalformed("more periods than a chain has")
     return ticket
+
+
+def can_be_written(ticket: Ticket) -> bool:
+    """Whether this layout holds the ticket: one of layout 1 may have more fares, or higher numbers."""
+    return len(ticket.entitlements) <= ENTITLEMENTS_MAX and all(
+        each.fare_index <= FARE_INDEX_MAX for each in ticket.entitlements
+    )
 
 
 def fits_riders(*, adults: int, children: int, infants: int, helpers: int, is_group: bool) -> bool:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maas.tickets.drawing import draw_for_terminal
+from maas.tickets.phone_code import spell
 from services.demo.client import Client
 
 _TOKYO = ZoneInfo("Asia/Tokyo")
@@ -108,7 +109,8 @@ async def tell_ticket(console: Console, traveller: Client, tickets: list[Any], f
         path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(picture)
-        console.print(f"Check code [bold]{ticket['check_code']}[/bold]; as a picture: {path}", soft_wrap=True)
+        told = f"By telephone [bold]{spell(ticket['phone_code'])}[/bold]; as a picture: {path}"
+        console.print(told, soft_wrap=True)
 
 
 def tell_settlement(console: Console, run: Any) -> None:

@@ -100,6 +100,13 @@ PROBLEMS: dict[str, ProblemKind] = {
     "device_refused": ProblemKind(403, "This device may not send these taps; `reason` says why"),
     "tap_signature_missing": ProblemKind(400, "The batch is not signed by its device"),
     "tap_signature_invalid": ProblemKind(403, "The signature is not that of the device"),
+    "ticket_on_device": ProblemKind(409, "The ticket is on a device, which alone can show its code"),
+    "ticket_device_not_found": ProblemKind(404, "No such device of yours, or it was reported lost"),
+    "device_proof_invalid": ProblemKind(422, "The device's signature does not prove this request"),
+    "binding_invalid": ProblemKind(422, "No chain of codes covers this validity"),
+    "ticket_key_not_found": ProblemKind(404, "No ticket key has this number"),
+    "phone_code_mistyped": ProblemKind(422, "These are not eight characters that check one another"),
+    "phone_code_unknown": ProblemKind(404, "No ticket has this code"),
     # partners
     "sailing_not_found": ProblemKind(404, "No such sailing"),
     "manifest_unreadable": ProblemKind(503, "The passengers' names cannot be read with this house's key"),

@@ -23,5 +23,5 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "FareRefunded": ("settlement",),
     "NetworkPublished": ("planner",),
     "SettlementBatchClosed": (),
-    "AccountClosed": ("sales",),
+    "AccountClosed": ("sales", "ticketing"),
 }

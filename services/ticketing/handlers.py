@@ -5,31 +5,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-from maas.prices import RiderCategory
 from maas.tap_signatures import SignatureUnreadable, read_signature
-from maas.tickets.drawing import check_code, draw_as_svg
+from maas.tickets.drawing import draw_as_svg
 from maas.tickets.keys import TicketKey, encode_key
-from maas.tickets.layout import decode_payload
-from payments.money import yen
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.platform.service import Call, Reply
+from services.ticketing.code_store import CodeStore
 from services.ticketing.keys import KeyStore
 from services.ticketing.models import (
-    FareView,
     KeyListView,
     KeyView,
-    RevocationList,
-    RevocationView,
     RideList,
-    RideView,
     TicketList,
     TicketView,
 )
 from services.ticketing.store import TicketingStore
 from services.ticketing.tapping import SignedBatch, Tapping
+from services.ticketing.views import ride_view, ticket_view
 
 # Every key is on every device's list for more than a year, so keys are not made by the dozen.
 ROTATION_PAUSE = timedelta(minutes=1)
@@ -41,6 +36,7 @@ class TicketingHandlers:
 
     context: ServiceContext
     store: TicketingStore
+    code_store: CodeStore
     keys: KeyStore
     tapping: Tapping
 
@@ -55,10 +51,12 @@ class TicketingHandlers:
 
     async def get_qr(self, call: Call) -> Reply:
         """The ticket's QR code as a picture."""
-        row = await self._get_own(call)
+        (ticket,) = await self._views([await self._get_own(call)])
+        if ticket.payload is None:
+            raise Problem("ticket_on_device", detail="Show it there, or print it: POST .../static-code.")
         # A ticket is as good as money to whoever shows it first: no cache on the way may keep it.
         return Reply(
-            body=draw_as_svg(row["payload"]).encode(),
+            body=draw_as_svg(ticket.payload).encode(),
             media_type="image/svg+xml",
             headers={"Cache-Control": "private, no-store"},
         )
@@ -76,15 +74,6 @@ class TicketingHandlers:
         await asyncio.to_thread(self.keys.rotate, now)
         return KeyListView(keys=[_key_view(key) for key in self.keys.published.keys.values()])
 
-    async def list_revocations(self, call: Call) -> RevocationList:
-        """What a checking device has to refuse since it last asked."""
-        rows = await self.store.list_revocations(call.query.since, call.query.limit)
-        revocations = [RevocationView(**row) for row in rows]
-        return RevocationList(
-            revocations=revocations,
-            latest=max((row.sequence for row in revocations), default=call.query.since),
-        )
-
     async def record_taps(self, call: Call) -> Reply:
         """Keep a batch of taps and judge each."""
         try:
@@ -100,7 +89,7 @@ class TicketingHandlers:
     async def list_rides(self, call: Call) -> RideList:
         """The caller's rides."""
         rows = await self.store.list_rides(call.caller.subject, call.query.limit)
-        return RideList(rides=[_ride_view(row) for row in rows])
+        return RideList(rides=[ride_view(row) for row in rows])
 
     async def _get_own(self, call: Call) -> Any:
         row = await self.store.find_ticket(call.path["ticket_id"], call.caller.subject)
@@ -112,67 +101,8 @@ class TicketingHandlers:
         fares: dict[str, list[Any]] = defaultdict(list)
         for fare in await self.store.list_fares(row["ticket_ref"] for row in rows):
             fares[fare["ticket_ref"]].append(fare)
-        return [_ticket_view(row, fares[row["ticket_ref"]]) for row in rows]
-
-
-def _ticket_view(row: Any, fares: Sequence[Any]) -> TicketView:
-    ticket = decode_payload(row["payload"]).ticket
-    return TicketView(
-        ticket_id=row["ticket_id"],
-        ticket_ref=row["ticket_ref"],
-        order_id=row["order_id"],
-        rider=RiderCategory(row["rider"]),
-        rider_index=row["rider_index"],
-        riders={rider: count for rider, count in ticket.riders.items() if count},
-        part=row["part"],
-        valid_from=row["valid_from"],
-        valid_until=row["valid_until"],
-        issued_at=row["issued_at"],
-        payload=row["payload"],
-        check_code=check_code(row["payload"]),
-        fares=[_fare_view(fare) for fare in fares],
-    )
-
-
-def _fare_view(fare: Any) -> FareView:
-    return FareView(
-        fare_index=fare["fare_index"],
-        component_index=fare["component_index"],
-        rider=RiderCategory(fare["rider"]),
-        operator_ids=fare["operator_ids"],
-        origin=fare["origin_name"],
-        destination=fare["destination_name"],
-        fare_class=fare["fare_class"],
-        amount=yen(fare["amount_minor"]),
-        state=_state(fare),
-    )
-
-
-def _state(fare: Any) -> Literal["unused", "begun", "used", "revoked"]:
-    if fare["rated_at"] is not None:
-        return "used"
-    if fare["revoked_at"] is not None:
-        return "revoked"
-    return "unused" if fare["ride_state"] is None else "begun"
-
-
-def _ride_view(row: Any) -> RideView:
-    return RideView(
-        ride_id=row["ride_id"],
-        ticket_id=row["ticket_id"],
-        order_id=row["order_id"],
-        component_index=row["component_index"],
-        rider=RiderCategory(row["rider"]),
-        operator_id=row["operator_id"],
-        state=row["state"],
-        origin=row["origin_name"],
-        destination=row["destination_name"],
-        began_at=row["began_at"],
-        ended_at=row["ended_at"],
-        fare_class=row["fare_class"],
-        amount=yen(row["amount_minor"]),
-        rated_at=row["rated_at"],
-    )
+        codes = await self.code_store.list_codes(row["ticket_ref"] for row in rows)
+        return [ticket_view(row, codes[row["ticket_ref"]], fares[row["ticket_ref"]]) for row in rows]
 
 
 def _key_view(key: TicketKey) -> KeyView:
@@ -181,4 +111,5 @@ def _key_view(key: TicketKey) -> KeyView:
         public_key=encode_key(key.public_key),
         valid_from=key.valid_from,
         valid_until=key.valid_until,
+        revoked_at=key.revoked_at,
     )

@@ -1,13 +1,15 @@
-"""Orders confirmed become tickets; legs cancelled become revocations. Each event takes effect once."""
+"""Orders confirmed become tickets, legs cancelled revocations; who leaves is forgotten. Each event once."""
 
 import asyncio
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from maas.events import LegCancelled, OrderConfirmed, TicketIssued
+from maas.events import AccountClosed, LegCancelled, OrderConfirmed, TicketIssued
 from maas.tickets.issue import issue_tickets
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
+from services.ticketing.code_store import CodeStore
+from services.ticketing.codes import code_of
 from services.ticketing.keys import KeyStore
 from services.ticketing.store import TicketingStore
 
@@ -16,10 +18,17 @@ class Issuing:
     """What ticketing does about the events of sales."""
 
     def __init__(
-        self, context: ServiceContext, store: TicketingStore, keys: KeyStore, *, zone: ZoneInfo
+        self,
+        context: ServiceContext,
+        store: TicketingStore,
+        codes: CodeStore,
+        keys: KeyStore,
+        *,
+        zone: ZoneInfo,
     ) -> None:
         self._context = context
         self._store = store
+        self._codes = codes
         self._keys = keys
         self._zone = zone
 
@@ -32,6 +41,8 @@ class Issuing:
         )
         for ticket in issued:
             if await self._store.insert_ticket(tx, ticket, event, now):
+                first = code_of(ticket.ticket, ticket.payload, now, reason="order")
+                await self._codes.insert_code(tx, first)
                 told = TicketIssued(
                     ticket_id=ticket.ticket_id, order_id=event.order_id, traveller_id=event.traveller_id
                 )
@@ -46,3 +57,7 @@ class Issuing:
         await self._store.revoke(
             tx, event.order_id, event.component_indices, reason=event.reason, now=self._context.clock.now()
         )
+
+    async def on_account_closed(self, tx: Any, event: AccountClosed, _envelope: Envelope) -> None:
+        """Remove the keys and names of a traveller's devices. Codes on them end with their tickets."""
+        await self._codes.forget_devices(tx, str(event.account_id))

@@ -17,6 +17,7 @@ from pydantic import (
 from maas.prices import RiderCategory
 from maas.tap_signatures import DEVICE_ID_PATTERN
 from maas.taps import TapKind
+from maas.tickets.ticket import TicketForm
 from maas.tickets.verify import VerdictStatus
 from payments.money import Money
 
@@ -118,8 +119,30 @@ class FareView(Model):
     state: Literal["unused", "begun", "used", "revoked"]
 
 
+class CodeView(Model):
+    """The code of a ticket that counts. `edition`: how many there were before it.
+
+    `payload` of a static one is what its QR code holds. Of one on a device it is what the device completes:
+    base45 of body and signature, into which, before the last 64 bytes, go the number of the period (2 bytes)
+    and its link (12 bytes).
+    """
+
+    edition: int
+    form: TicketForm
+    payload: str
+    device_id: UUID | None
+    period_s: int | None
+    valid_from: datetime
+    valid_until: datetime
+    issued_at: datetime
+    reason: str
+
+
 class TicketView(Model):
-    """A ticket of yours. `payload` is what its QR code holds, `check_code` what is compared by voice."""
+    """A ticket of yours. `phone_code` names it by voice: whoever knows it can use the ticket.
+
+    `payload` is what the QR code holds; None while the ticket is on a device, which alone can show it.
+    """
 
     ticket_id: UUID
     ticket_ref: str
@@ -131,8 +154,9 @@ class TicketView(Model):
     valid_from: datetime
     valid_until: datetime
     issued_at: datetime
-    payload: str
-    check_code: str
+    payload: str | None
+    phone_code: str | None
+    code: CodeView
     fares: list[FareView]
 
 
@@ -150,12 +174,16 @@ class TicketQuery(Model):
 
 
 class KeyView(Model):
-    """A public key: 32 bytes as unpadded base64url, and for which beginnings of validity it counts."""
+    """A public key: 32 bytes as unpadded base64url, and for which beginnings of validity it counts.
+
+    `revoked_at`: since when nothing that it signed counts, None while it is trusted.
+    """
 
     key_id: int
     public_key: str
     valid_from: datetime
     valid_until: datetime
+    revoked_at: datetime | None
 
 
 class KeyListView(Model):
@@ -172,12 +200,19 @@ class RevocationQuery(Model):
 
 
 class RevocationView(Model):
-    """A fare that counts no more, on whichever code of its ticket."""
+    """What counts no more.
 
-    kind: Literal["fare"] = "fare"
+    fare    `fare_index` of the ticket, on whichever code
+    codes   codes of the ticket with an edition below `first_edition`
+    key     whatever the key `key_id` signed
+    """
+
+    kind: Literal["fare", "codes", "key"]
     sequence: int
-    ticket_ref: str
-    fare_index: int
+    ticket_ref: str | None = None
+    fare_index: int | None = None
+    first_edition: int | None = None
+    key_id: int | None = None
     revoked_at: datetime
     reason: str
 

@@ -38,6 +38,11 @@ group by f.ticket_ref, f.fare_index
 having bool_and(r.sequence is not null) and max(r.sequence) > $1
 order by sequence, f.ticket_ref limit $2
 
+-- name: set_phone_code
+-- No row when another ticket has this code.
+update ticket set phone_code = $2
+where ticket_ref = $1 and not exists (select from ticket where phone_code = $2) returning phone_code
+
 -- name: list_tickets
 -- Index: ticket_of_traveller.
 select * from ticket where traveller_id = $1 and ($2::uuid is null or order_id = $2)
@@ -49,6 +54,9 @@ select * from ticket where ticket_id = $1 and traveller_id = $2
 -- name: lock_tickets
 -- Locks: the tickets, in one order, until the transaction ends.
 select ticket_id, ticket_ref, order_id from ticket where ticket_ref = any($1::text[]) order by ticket_ref for update
+
+-- name: list_editions
+select ticket_ref, edition from ticket where ticket_ref = any($1::text[])
 
 -- name: list_revoked_of_tickets
 select f.ticket_ref, f.fare_index
@@ -195,3 +203,101 @@ join fare f on f.order_id = ride.order_id and f.component_index = tf.component_i
 left join rated_fare e on e.order_id = ride.order_id and e.component_index = tf.component_index
 where t.traveller_id = $1
 order by coalesce(ride.began_at, ride.ended_at) desc, ride.ride_id, tf.component_index limit $2
+
+-- name: insert_code
+-- No row when this edition is there already.
+insert into ticket_code (ticket_ref, edition, form, key_id, payload, device_id, anchor, period_s,
+    valid_from, valid_until, issued_at, reason)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning edition
+
+-- name: lock_ticket
+-- Locks: the ticket, until the transaction ends.
+select * from ticket where ticket_id = $1 and traveller_id = $2 for update
+
+-- name: get_code
+-- The code that counts.
+select c.* from ticket t join ticket_code c using (ticket_ref, edition) where t.ticket_ref = $1
+
+-- name: list_codes
+-- The codes that count, of these tickets.
+select c.* from ticket t join ticket_code c using (ticket_ref, edition) where t.ticket_ref = any($1::text[])
+
+-- name: set_edition
+update ticket set edition = $2 where ticket_ref = $1
+
+-- name: upsert_code_revocation
+-- Under lock_revocations.
+insert into code_revocation (ticket_ref, first_edition, sequence, revoked_at, reason)
+values ($1, $2, nextval('revocation_sequence'), $3, $4)
+on conflict (ticket_ref) do update set first_edition = excluded.first_edition, sequence = excluded.sequence,
+    revoked_at = excluded.revoked_at, reason = excluded.reason
+
+-- name: insert_key_revocation
+-- Under lock_revocations.
+insert into key_revocation (key_id, sequence, revoked_at, reason)
+values ($1, nextval('revocation_sequence'), $2, $3) on conflict do nothing
+
+-- name: list_code_revocations
+select * from code_revocation where sequence > $1 order by sequence limit $2
+
+-- name: list_key_revocations
+select * from key_revocation where sequence > $1 order by sequence limit $2
+
+-- name: insert_holder_device
+-- No row when the traveller has registered this key before.
+insert into holder_device (device_id, traveller_id, public_key, name, registered_at)
+values ($1, $2, $3, $4, $5) on conflict do nothing returning device_id
+
+-- name: find_holder_device
+select * from holder_device where device_id = $1 and traveller_id = $2
+
+-- name: list_holder_devices
+select * from holder_device where traveller_id = $1 order by registered_at, device_id
+
+-- name: close_holder_device
+update holder_device set closed_at = $2 where device_id = $1 and closed_at is null
+
+-- name: forget_holder_devices
+delete from holder_device where traveller_id = $1
+
+-- name: list_tickets_on_device
+-- Locks: the tickets whose code that counts is on the device and is not over, in one order.
+select t.* from ticket t join ticket_code c using (ticket_ref, edition)
+where c.device_id = $1 and t.valid_until > $2 order by t.ticket_ref for update of t
+
+-- name: claim_tickets_of_keys
+-- Tickets whose code that counts is signed by one of these keys and is not over. Index: ticket_code_of_key.
+-- Locks: the tickets; others are left to other workers.
+select t.* from ticket t join ticket_code c using (ticket_ref, edition)
+where c.key_id = any($1::int[]) and c.valid_until > $2 and t.ticket_ref > $3
+order by t.ticket_ref limit $4 for update of t skip locked
+
+-- name: note_use
+-- The earliest is kept; a change is told again.
+insert into fare_use (ticket_ref, fare_index, first_used_at) values ($1, $2, $3)
+on conflict (ticket_ref, fare_index) do update set first_used_at = excluded.first_used_at,
+    noted_xid = pg_current_xact_id()
+where excluded.first_used_at < fare_use.first_used_at
+
+-- name: list_uses
+-- Of static tickets and passes that are not over. Only what transactions noted that are over for everybody, so
+-- that nothing below the last number can still appear. Index: fare_use_noted.
+select u.ticket_ref, u.fare_index, u.first_used_at, u.noted_xid::text::bigint as noted
+from fare_use u join ticket t using (ticket_ref) join ticket_code c using (ticket_ref, edition)
+where u.noted_xid > $1::text::xid8 and u.noted_xid < pg_snapshot_xmin(pg_current_snapshot())
+    and (c.form = 'static' or t.has_pass)
+order by u.noted_xid fetch first $2 rows with ties
+
+-- name: find_by_phone_code
+-- Index: the unique one of phone_code.
+select * from ticket where phone_code = $1
+
+-- name: count_misses
+select coalesce(sum(misses), 0) from phone_code_miss where subject = $1 and minute > $2
+
+-- name: count_miss
+insert into phone_code_miss (subject, minute, misses) values ($1, date_trunc('minute', $2::timestamptz), 1)
+on conflict (subject, minute) do update set misses = phone_code_miss.misses + 1
+
+-- name: forget_misses
+delete from phone_code_miss where minute < $1

@@ -20,6 +20,7 @@ import structlog
 from maas.events import RideRated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
+from maas.tickets.passback import first_uses
 from services.platform.context import ServiceContext
 from services.ticketing.store import TicketingStore, ride_id_of
 from services.ticketing.tap_store import TapStore
@@ -80,8 +81,12 @@ class Rating:
         entitlements = decode_payload(ticket["payload"]).ticket.entitlements
         fare_indices = [each.fare_index for each in entitlements]
         taps = await self._taps.list_counted_taps(tx, [ticket["ticket_ref"]])
-        rides = pair_rides(taps[ticket["ticket_ref"]], entitlements)
+        counted = taps[ticket["ticket_ref"]]
+        rides = pair_rides(counted, entitlements)
         await self._store.keep_rides(tx, ticket, rides, fare_indices)
+        await self._store.note_uses(
+            tx, ticket["ticket_ref"], first_uses(taps[ticket["ticket_ref"]], entitlements)
+        )
         for ride in rides:
             if is_earned(ride, now=now, zone=self._zone):
                 fare_index = fare_indices[ride.entitlement_index]

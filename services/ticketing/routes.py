@@ -6,8 +6,6 @@ from services.platform.service import Route
 from services.ticketing.handlers import TicketingHandlers
 from services.ticketing.models import (
     KeyListView,
-    RevocationList,
-    RevocationQuery,
     RideList,
     RideQuery,
     TapAnswers,
@@ -54,7 +52,7 @@ def _traveller_routes(handlers: TicketingHandlers) -> list[Route]:
             summary="The QR code of a ticket of yours",
             tag="ticketing",
             path_types={"ticket_id": UUID},
-            problems=("ticket_not_found",),
+            problems=("ticket_not_found", "ticket_on_device"),
             media_type="image/svg+xml",
         ),
         Route(
@@ -92,16 +90,6 @@ def _device_routes(handlers: TicketingHandlers) -> list[Route]:
             status=201,
             idempotent=True,
             problems=("conflict",),
-        ),
-        Route(
-            method="GET",
-            path="/api/ticketing/revocations",
-            operation="listRevocations",
-            handler=handlers.list_revocations,
-            summary="Fares that count no more, since a sequence",
-            tag="ticketing",
-            query=RevocationQuery,
-            response=RevocationList,
         ),
         Route(
             method="POST",

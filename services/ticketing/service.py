@@ -4,10 +4,15 @@ import asyncio
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from maas.events import LegCancelled, OrderConfirmed
+from maas.events import AccountClosed, LegCancelled, OrderConfirmed
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
+from services.ticketing.code_handlers import CodeHandlers
+from services.ticketing.code_routes import build_code_routes
+from services.ticketing.code_store import CodeStore
+from services.ticketing.codes import Codes
+from services.ticketing.desk import Desk
 from services.ticketing.devices import DeviceDesk, build_device_routes
 from services.ticketing.handlers import TicketingHandlers
 from services.ticketing.issuing import Issuing
@@ -25,11 +30,14 @@ def build(context: ServiceContext) -> Service:
     """The service, not started."""
     store = TicketingStore(context.database)
     keys = KeyStore(context.data_dir / "keys" / "ticketing.json")
-    issuing = Issuing(context, store, keys, zone=ZONE)
+    code_store = CodeStore(context.database)
+    codes = Codes(context, code_store, keys, asyncio.Event())
+    issuing = Issuing(context, store, code_store, keys, zone=ZONE)
     taps = TapStore(context.database)
     rating = Rating(context, store, taps, zone=ZONE)
     tapping = Tapping(context, store, taps, keys, rating, zone=ZONE)
     devices = DeviceDesk(context, taps, rating)
+    desk = Desk(context, store, code_store, keys, tapping)
 
     async def open_keys() -> None:
         await asyncio.to_thread(keys.open, context.clock.now())
@@ -39,13 +47,15 @@ def build(context: ServiceContext) -> Service:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         routes=[
-            *build_routes(TicketingHandlers(context, store, keys, tapping)),
+            *build_routes(TicketingHandlers(context, store, code_store, keys, tapping)),
+            *build_code_routes(CodeHandlers(store, code_store, codes, desk)),
             *build_device_routes(devices),
         ],
         subscriptions=[
             Subscription(OrderConfirmed, issuing.on_order_confirmed),
             Subscription(LegCancelled, issuing.on_leg_cancelled),
+            Subscription(AccountClosed, issuing.on_account_closed),
         ],
-        workers=[rating.run],
+        workers=[rating.run, codes.run_reissue],
         on_start=[open_keys],
     )

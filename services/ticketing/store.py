@@ -1,6 +1,6 @@
 """Ticketing's rows. Methods with `tx` take part in the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -9,6 +9,8 @@ from maas.events import OrderConfirmed
 from maas.prices import FareComponent, RiderCategory
 from maas.taps import Ride
 from maas.tickets.issue import IssuedTicket
+from maas.tickets.phone_code import draw_phone_code
+from maas.tickets.revocations import Revocations
 from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
@@ -41,6 +43,8 @@ class TicketingStore:
         )
         if fresh is None:
             return False
+        while await tx.fetchval(queries["set_phone_code"], ticket.ticket_ref, draw_phone_code()) is None:
+            continue  # two tickets in 34 thousand million draw the same
         for fare_index, components in enumerate(issued.fares):
             await tx.execute(
                 queries["insert_ticket_fare"], ticket.ticket_ref, fare_index, event.order_id, list(components)
@@ -111,10 +115,15 @@ class TicketingStore:
         rows = await tx.fetch(queries["lock_tickets"], sorted(set(ticket_refs)))
         return {row["ticket_ref"] for row in rows}
 
-    async def list_revoked(self, tx: Any, ticket_refs: Iterable[str]) -> frozenset[tuple[str, int]]:
-        """The revoked fares of these tickets, as (ticket_ref, fare_index)."""
-        rows = await tx.fetch(queries["list_revoked_of_tickets"], sorted(set(ticket_refs)))
-        return frozenset((row["ticket_ref"], row["fare_index"]) for row in rows)
+    async def list_revoked(self, tx: Any, ticket_refs: Iterable[str]) -> Revocations:
+        """What of these tickets counts no more: fares, and codes before the last."""
+        refs = sorted(set(ticket_refs))
+        fares = await tx.fetch(queries["list_revoked_of_tickets"], refs)
+        editions = await tx.fetch(queries["list_editions"], refs)
+        return Revocations(
+            revoked=frozenset((row["ticket_ref"], row["fare_index"]) for row in fares),
+            first_editions={row["ticket_ref"]: row["edition"] for row in editions},
+        )
 
     async def ask_for_rating(self, tx: Any, ticket_refs: Iterable[str]) -> None:
         """Let the rating look at these tickets."""
@@ -149,6 +158,11 @@ class TicketingStore:
                 ride.began and ride.began.stop_id,
                 ride.ended and ride.ended.stop_id,
             )
+
+    async def note_uses(self, tx: Any, ticket_ref: str, used: Mapping[int, datetime]) -> None:
+        """Keep when fares of a ticket were first used."""
+        for fare_index, instant in sorted(used.items()):
+            await tx.execute(queries["note_use"], ticket_ref, fare_index, instant)
 
     async def insert_rated_fare(
         self, tx: Any, order_id: UUID, component_index: int, *, ride_id: UUID, now: datetime

@@ -24,10 +24,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from maas.tap_signatures import BatchSignature
-from maas.taps import Tap, TapKind, adds_to_rides, service_date_of
+from maas.taps import Tap, TapKind, service_date_of
 from maas.tickets.keys import KeyList
-from maas.tickets.layout import TicketMalformed, decode_payload
+from maas.tickets.layout import read_claimed_ref
 from maas.tickets.messages import message_for
+from maas.tickets.passback import is_used_up
 from maas.tickets.revocations import Revocations
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
 from services.platform.auth import Principal
@@ -50,7 +51,7 @@ ON_THEIR_WAY_MAX = 2
 COUNTED = frozenset({VerdictStatus.ACCEPTED, VerdictStatus.ALREADY_USED, VerdictStatus.WRONG_PLACE})
 """The verdicts upon which rides are made of a tap, were it judged by its own clock and no news."""
 
-REFUSED_BY_NEWS = frozenset({VerdictStatus.REVOKED, VerdictStatus.SUPERSEDED})
+REFUSED_BY_NEWS = frozenset({VerdictStatus.REVOKED, VerdictStatus.SUPERSEDED, VerdictStatus.REVOKED_KEY})
 """What a device that was offline could not know: whoever it let through is on record as having ridden."""
 
 # What a repeated tap must have in common with the stored one.
@@ -67,11 +68,14 @@ _SAME = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedBatch:
-    """A batch as it was sent: by whom, the exact bytes, their signature and their content."""
+    """A batch as it was sent: by whom, the exact bytes, their signature and their content.
+
+    `signature` None: this house's own desk wrote it for the principal (desk.py), no device did.
+    """
 
     principal: Principal
     raw: bytes
-    signature: BatchSignature
+    signature: BatchSignature | None
     batch: TapBatch
 
 
@@ -129,12 +133,12 @@ class Tapping:
         """Each tap once, where it counts, in the order of devices and sequences."""
         arrived: dict[TapKey, ArrivedTap] = {}
         for batch in batches:
-            device = devices[batch.device_id]
+            device = devices.get(batch.device_id)  # the desk has none
             for tap in batch.taps:
                 each = ArrivedTap(
                     device_id=batch.device_id,
                     tap=tap,
-                    stop_id=device.place_at(tap.tapped_at) or tap.stop_id,
+                    stop_id=(device and device.place_at(tap.tapped_at)) or tap.stop_id,
                     service_date=service_date_of(tap.tapped_at, zone=self._zone),
                 )
                 arrived.setdefault(each.key, each)
@@ -161,11 +165,12 @@ class Tapping:
 
     async def _judge(self, tx: Any, fresh: Sequence[ArrivedTap], now: datetime) -> set[str]:
         """Set the verdicts of taps with a ticket's code; returns the tickets they are of, locked."""
-        refs = {ref for each in fresh if (ref := _claimed_ref(each.tap)) is not None}
+        claimed = (read_claimed_ref(each.tap.payload) for each in fresh if each.tap.payload is not None)
+        refs = {ref for ref in claimed if ref is not None}
         if not fresh:
             return set()
         tickets = await self._store.lock_tickets(tx, refs)
-        revoked = Revocations(revoked=await self._store.list_revoked(tx, refs))
+        revoked = await self._store.list_revoked(tx, refs)
         counted = await self._taps.list_counted_taps(tx, refs)
         keys = self._keys.published
         for each in fresh:
@@ -175,6 +180,14 @@ class Tapping:
 
 def _find_problem(signed: SignedBatch, device: Device | None) -> Problem | None:
     """Why the batch is refused, in a fixed order; None when it is not."""
+    if signed.signature is None:
+        return _find_stranger(signed.batch, signed.principal.operator_id)
+    return _find_device_problem(signed, signed.signature, device)
+
+
+def _find_device_problem(
+    signed: SignedBatch, signature: BatchSignature, device: Device | None
+) -> Problem | None:
     batch, operator_id = signed.batch, signed.principal.operator_id
     if device is None or device.operator_id != operator_id:
         detail = f"{batch.device_id} is not registered for {operator_id}. An administrator registers it."
@@ -183,10 +196,10 @@ def _find_problem(signed: SignedBatch, device: Device | None) -> Problem | None:
     if device.state == "denied":
         detail = f"{batch.device_id} is denied since {since}. Nothing is taken from it."
         return Problem("device_refused", detail=detail, reason="denied")
-    if signed.signature.device_id != batch.device_id:
-        detail = f"The batch is of {batch.device_id}, its signature of {signed.signature.device_id}."
+    if signature.device_id != batch.device_id:
+        detail = f"The batch is of {batch.device_id}, its signature of {signature.device_id}."
         return Problem("tap_signature_invalid", detail=detail)
-    if not signed.signature.is_of(signed.raw, device.public_key):
+    if not signature.is_of(signed.raw, device.public_key):
         detail = f"The registered key of {batch.device_id} did not sign these bytes. Sign the body as sent."
         return Problem("tap_signature_invalid", detail=detail)
     if device.state == "retired" and any(tap.tapped_at >= device.state_since for tap in batch.taps):
@@ -203,32 +216,27 @@ def _find_stranger(batch: TapBatch, operator_id: str | None) -> Problem | None:
     return Problem("forbidden", detail=detail)
 
 
-def _claimed_ref(tap: TapIn) -> str | None:
-    """The ticket that a code says it is of; nothing is believed yet."""
-    try:
-        return None if tap.payload is None else decode_payload(tap.payload).ticket.ticket_ref
-    except TicketMalformed:
-        return None
-
-
 def _judge_one(
     each: ArrivedTap, keys: KeyList, revoked: Revocations, counted: Mapping[str, list[Tap]], now: datetime
 ) -> None:
     # A device whose clock is ahead must not use tomorrow's ticket today.
     told = own = _verify(each, keys, revoked, min(each.tap.tapped_at, now))
     if each.tap.tapped_at > now or told.status in REFUSED_BY_NEWS:
-        own = _verify(each, keys, Revocations(), each.tap.tapped_at)
+        own = _verify(each, keys.before_leaks(), Revocations(), each.tap.tapped_at)
     each.verdict = told.status
     if told.ticket is None:
         each.is_counted = False
         return
     each.ticket_ref = told.ticket.ticket_ref
-    each.is_counted = own.status in COUNTED
+    # A gate that asked us was told, and let nobody through on an ended code.
+    is_told = told.status in REFUSED_BY_NEWS and not each.tap.accepted_offline
+    each.is_counted = own.status in COUNTED and not is_told
     each.fare_index = told.entitlement.fare_index if told.entitlement else None
     if not each.is_counted:
         return
     before, mine = counted[each.ticket_ref], each.as_tap()
-    if told.is_accepted and not adds_to_rides(mine, before, told.ticket.entitlements):
+    fits = told.entitlement if told.is_accepted else None
+    if fits and is_used_up(mine, entitlement=fits, entitlements=told.ticket.entitlements, earlier=before):
         each.verdict = VerdictStatus.ALREADY_USED
         each.fare_index = None
     before.append(mine)
