@@ -3,6 +3,8 @@
 Source    RFC 9285. Two bytes become three letters, a last single byte becomes two.
 """
 
+import struct
+
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 PAIR_LETTERS = 3
@@ -27,14 +29,23 @@ def encode_base45(raw: bytes) -> str:
 
 def decode_base45(text: str) -> bytes:
     """The bytes of `text`. Raises NotBase45."""
-    raw = bytearray()
-    for start in range(0, len(text), PAIR_LETTERS):
-        group = text[start : start + PAIR_LETTERS]
-        if len(group) == 1 or any(letter not in VALUES for letter in group):
-            raise NotBase45(f"group {group!r} at {start}")
-        number = sum(VALUES[letter] * 45**power for power, letter in enumerate(group))
-        size = 2 if len(group) == PAIR_LETTERS else 1
-        if number >= 256**size:
-            raise NotBase45(f"group {group!r} at {start}")
-        raw += number.to_bytes(size, "big")
-    return bytes(raw)
+    try:
+        values = [VALUES[letter] for letter in text]
+    except KeyError as error:
+        raise NotBase45(f"letter {error} at {text.index(error.args[0])}") from None
+    whole = len(values) - len(values) % PAIR_LETTERS
+    places = (values[place:whole:PAIR_LETTERS] for place in range(PAIR_LETTERS))
+    numbers = [first + 45 * second + 2025 * third for first, second, third in zip(*places, strict=True)]
+    try:
+        pairs = struct.pack(f">{len(numbers)}H", *numbers)
+        return pairs + _decode_single(values[whole:])
+    except (struct.error, ValueError):
+        raise NotBase45(f"a group of {text!r} is cut off or above its range") from None
+
+
+def _decode_single(values: list[int]) -> bytes:
+    """The last byte of an odd number of them, from two letters."""
+    if not values:
+        return b""
+    first, second = values
+    return bytes([first + 45 * second])

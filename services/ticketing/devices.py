@@ -47,8 +47,8 @@ class Device:
 
     def place_at(self, instant: datetime) -> str | None:
         """Where it stood; None: ask the tap. Before its first placement it stood where that says."""
-        if not self.placed_at:
-            return None
+        if len(self.placed_at) < 2:  # noqa: PLR2004 - it never moved
+            return self.placed_at[0] if self.placed_at else None
         return self.placed_at[max(0, bisect_right(self.placed_from, instant) - 1)]
 
 

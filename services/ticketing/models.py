@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -32,14 +31,8 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _check_era(instant: datetime) -> datetime:
-    if not _EARLIEST <= instant <= _LATEST:
-        raise ValueError("must lie between 2020 and 2200")
-    return instant
-
-
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Instant = Annotated[AwareDatetime, AfterValidator(_check_era)]
+Instant = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
 
 
 # Not all digits unless longer than any card number: a card's own number is never sent.
