@@ -56,7 +56,10 @@ class Addend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FareComponent:
-    """One fare over the legs with these indices. `fare_class` is a ship's class, None elsewhere."""
+    """One fare over the legs with these indices. `fare_class` is a ship's class, None elsewhere.
+
+    `networks` names for each of the legs the fare network that prices it; empty where feeds price.
+    """
 
     leg_indices: tuple[int, ...]
     product_id: str
@@ -64,6 +67,7 @@ class FareComponent:
     addends: tuple[Addend, ...]
     shares: dict[str, int]
     fare_class: str | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

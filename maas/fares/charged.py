@@ -131,12 +131,8 @@ def build_fare_charged(
     """A component as a fare charged; its leg indices are those of `legs`."""
     first, last = legs[component.leg_indices[0]], legs[component.leg_indices[-1]]
     runs: dict[str, list[Leg]] = {}
-    operators: dict[str, str] = {}
-    for index in component.leg_indices:
-        network = engine.find_network(legs[index])
-        assert network is not None, "a leg that was priced has its network"
-        runs.setdefault(network.network_id, []).append(legs[index])
-        operators[network.network_id] = network.operator_id
+    for index, network_id in zip(component.leg_indices, component.networks, strict=True):
+        runs.setdefault(network_id, []).append(legs[index])
     amount = component.amount.amount_minor
     alone = dict.fromkeys(runs, amount)
     if len(runs) > 1:
@@ -153,8 +149,12 @@ def build_fare_charged(
         entered_at=first.departs_at,
         amount_minor=amount,
         parts=tuple(
-            Part(network_id=network_id, alone_minor=alone[network_id], operator_id=operators[network_id])
-            for network_id in runs
+            Part(
+                network_id=network_id,
+                alone_minor=alone[network_id],
+                operator_id=engine.get_network(network_id, engine.day_of(own[0])).operator_id,
+            )
+            for network_id, own in runs.items()
         ),
         shares=component.shares,
         text=f"{first.origin.name}→{last.destination.name}",

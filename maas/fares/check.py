@@ -19,15 +19,20 @@ from maas.fares.tables import (
     FlatRow,
     LineKmRow,
     LinkRow,
+    MinimumRow,
     NetworkRow,
     PassRow,
     SectionRow,
+    SharedSectionRow,
     ShipClassRow,
     ShipFareRow,
     SpecialRow,
     StopRow,
+    SupplementRow,
     SurchargeRow,
     TimedRow,
+    ZoneFareRow,
+    ZoneRow,
 )
 from maas.prices import RiderCategory
 
@@ -42,6 +47,11 @@ KEYS: dict[type[Dated], Callable[..., object]] = {
     DiscountRow: lambda row: (row.kind, *pair(row.network_id, row.other_network_id)),
     FlatRow: lambda row: row.network_id,
     SectionRow: lambda row: (row.network_id, *pair(row.station, row.other_station)),
+    ZoneRow: lambda row: (row.network_id, row.station, row.zone),
+    ZoneFareRow: lambda row: (row.network_id, *pair(row.zone, row.other_zone)),
+    MinimumRow: lambda row: row.network_id,
+    SharedSectionRow: lambda row: (*pair(row.network_id, row.other_network_id), row.station),
+    SupplementRow: lambda row: (row.network_id, row.fare_class, row.name),
     ShipFareRow: lambda row: (row.network_id, *pair(row.station, row.other_station), row.fare_class),
     SurchargeRow: lambda row: (row.network_id, *pair(row.station, row.other_station), row.fare_class),
     ShipClassRow: lambda row: (row.network_id, row.fare_class),
@@ -69,6 +79,7 @@ def check_tables(rows: Rows) -> list[TariffProblem]:
         *_check_bands(rows_of(rows, BandRow)),
         *_check_kilometres(rows_of(rows, LineKmRow)),
         *_check_stations_known(rows),
+        *_check_zones(rows),
         *_check_classes(rows_of(rows, ShipClassRow)),
         *_check_child_rule(rows_of(rows, ChildRow)),
         *_check_concessions(rows_of(rows, ConcessionRow)),
@@ -138,7 +149,12 @@ def _check_stations_known(rows: Rows) -> Iterator[TariffProblem]:
     links = [(row, row.network_id, row.station) for row in rows_of(rows, LinkRow)]
     others = [(row, row.other_network_id, row.other_station) for row in rows_of(rows, LinkRow)]
     specials = [(row, row.network_id, name) for row in rows_of(rows, SpecialRow) for name in _ends(row)]
-    for row, network_id, station in [*links, *others, *specials]:
+    shared = [
+        (row, network_id, row.station)
+        for row in rows_of(rows, SharedSectionRow)
+        for network_id in (row.network_id, row.other_network_id)
+    ]
+    for row, network_id, station in [*links, *others, *specials, *shared]:
         if (network_id, station) not in stations:
             yield _problem(
                 row, "station", f"{station!r} of {network_id} is not in line_km.csv; correct the name"
@@ -147,6 +163,14 @@ def _check_stations_known(rows: Rows) -> Iterator[TariffProblem]:
 
 def _ends(row: SpecialRow) -> tuple[str, str]:
     return row.station, row.other_station
+
+
+def _check_zones(rows: Rows) -> Iterator[TariffProblem]:
+    known = {(row.network_id, row.zone) for row in rows_of(rows, ZoneRow)}
+    for row in rows_of(rows, ZoneFareRow):
+        for field in ("zone", "other_zone"):
+            if (row.network_id, getattr(row, field)) not in known:
+                yield _problem(row, field, "is no zone of a stop in zones.csv; correct the name")
 
 
 def _check_classes(classes: tuple[ShipClassRow, ...]) -> Iterator[TariffProblem]:

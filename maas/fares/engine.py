@@ -109,7 +109,7 @@ class FareEngine:
     def _price_legs(
         self, legs: Sequence[Leg], asked: Asked, *, entries: frozenset[int]
     ) -> list[FareComponent]:
-        runs = cut_into_runs(legs, tariff_on=self._tariff.on, day_of=self._day_of, entries=entries)
+        runs = cut_into_runs(legs, tariff_on=self._tariff.on, day_of=self.day_of, entries=entries)
         _refuse_unsold_class(runs, asked.fare_class)
         if asked.medium is FareMedium.CARD:
             for run in runs:
@@ -150,16 +150,15 @@ class FareEngine:
         found = (row for rows in self._tariff.on(day).networks.values() for row in rows)
         return tuple(sorted({row.operator_id for row in found if row.network_id in networks}))
 
+    def get_network(self, network_id: str, day: date) -> NetworkRow:
+        """A network of the tariff of a service date. Raises KeyError for an unknown id."""
+        return self._tariff.on(day).network_by_id[network_id]
+
     def list_caps(self, day: date) -> tuple[CapRow, ...]:
         """The caps in force on a service date."""
         return self._tariff.on(day).caps
 
-    def find_network(self, leg: Leg) -> NetworkRow | None:
-        """The network whose tariff prices a leg; None when there is none."""
-        tariff: TariffInForce = self._tariff.on(self._day_of(leg))
-        return tariff.find_network(leg.operator_id or "", (leg.route_id or "").split(":", 1)[-1])
-
-    def _day_of(self, leg: Leg) -> date:
+    def day_of(self, leg: Leg) -> date:
         """The service date of a leg; a bicycle or van without one follows the clock on the wall."""
         return leg.service_date or leg.departs_at.astimezone(self._zone).date()
 
@@ -168,7 +167,7 @@ def _refuse_unsold_class(runs: list[Run], fare_class: str | None) -> None:
     ships = [run for run in runs if run.network.rule == "ship"]
     if fare_class is None or not ships:
         return
-    if not any(run.tariff.find_class(run.network.network_id, fare_class) for run in ships):
+    if not any(run.tariff.sells_class(run.network.network_id, fare_class) for run in runs):
         raise ships[0].not_found(f"class {fare_class} is not sold")
 
 
@@ -206,6 +205,7 @@ def _component(run: Run, fare: RunFare) -> FareComponent:
         addends=fare.addends,
         shares={run.network.operator_id: fare.amount_minor},
         fare_class=fare.fare_class,
+        networks=(run.network.network_id,) * len(run.leg_indices),
     )
 
 
@@ -254,6 +254,7 @@ def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) 
         amount=yen(amount),
         addends=addends,
         shares=shares,
+        networks=tuple(each.network.network_id for each in (run, following) for _ in each.leg_indices),
     )
 
 

@@ -22,15 +22,20 @@ from maas.fares.tables import (
     FlatRow,
     LineKmRow,
     LinkRow,
+    MinimumRow,
     NetworkRow,
     PassRow,
     SectionRow,
+    SharedSectionRow,
     ShipClassRow,
     ShipFareRow,
     SpecialRow,
     StopRow,
+    SupplementRow,
     SurchargeRow,
     TimedRow,
+    ZoneFareRow,
+    ZoneRow,
 )
 
 RowType = TypeVar("RowType", bound=Dated)
@@ -58,6 +63,8 @@ class TariffInForce:
         self.networks: dict[str, list[NetworkRow]] = defaultdict(list)
         for network in on(NetworkRow):
             self.networks[network.operator_id].append(network)
+        self.network_by_id = {row.network_id: row for row in on(NetworkRow)}
+        self.shared_sections = _shared_sections(on(SharedSectionRow))
         self.stops = {(row.stop_list, row.stop_id): row.station for row in on(StopRow)}
         self.graphs = _build_graphs(on(LineKmRow), on(LinkRow))
         self.junctions = _junctions(on(LinkRow))
@@ -75,6 +82,14 @@ class TariffInForce:
         self.sections = {
             (row.network_id, *pair(row.station, row.other_station)): row for row in on(SectionRow)
         }
+        self.zones: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for zone in on(ZoneRow):
+            self.zones[zone.network_id, zone.station].append(zone.zone)
+        self.zone_fares = {(row.network_id, *pair(row.zone, row.other_zone)): row for row in on(ZoneFareRow)}
+        self.minima = {row.network_id: row for row in on(MinimumRow)}
+        self.supplements: dict[tuple[str, str], list[SupplementRow]] = defaultdict(list)
+        for supplement in on(SupplementRow):
+            self.supplements[supplement.network_id, supplement.fare_class].append(supplement)
         self.ship_fares = {
             (row.network_id, *pair(row.station, row.other_station), row.fare_class): row
             for row in on(ShipFareRow)
@@ -129,6 +144,18 @@ class TariffInForce:
         if fare_class is None:
             return next((row for row in classes if row.is_default), None)
         return next((row for row in classes if fare_class in (row.fare_class, row.alias)), None)
+
+    def sells_class(self, network_id: str, fare_class: str) -> bool:
+        """Whether a network sells that class, as a ship's or for a supplement."""
+        return (
+            self.find_class(network_id, fare_class) is not None
+            or (network_id, fare_class) in self.supplements
+        )
+
+    def list_other_owners(self, network_id: str, station: str, other: str) -> frozenset[str]:
+        """The networks that own the section between two stations together with this one."""
+        shared = self.shared_sections.get
+        return shared((network_id, station), frozenset()) & shared((network_id, other), frozenset())
 
     def get_child_rule(self, network_id: str) -> ChildRow:
         """The network's own rule, else the common one (check.py made sure there is one)."""
@@ -199,6 +226,15 @@ def _junctions(links: Iterable[LinkRow]) -> dict[tuple[str, str], list[tuple[str
             junctions[row.network_id, row.other_network_id].append((row.station, row.other_station))
             junctions[row.other_network_id, row.network_id].append((row.other_station, row.station))
     return dict(junctions)
+
+
+def _shared_sections(rows: Iterable[SharedSectionRow]) -> dict[tuple[str, str], frozenset[str]]:
+    """For a network and a station, the networks that own a section with that station too."""
+    owners: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        owners[row.network_id, row.station].add(row.other_network_id)
+        owners[row.other_network_id, row.station].add(row.network_id)
+    return {key: frozenset(found) for key, found in owners.items()}
 
 
 def _discounts(rows: Iterable[DiscountRow]) -> dict[tuple[str, str, str], DiscountRow]:

@@ -37,11 +37,13 @@ class Company:
     """Who rides along: how many of the rider's own category (the rider too), and the partner of a pair.
 
     `home` is the island that an islander's claim names, as the tariff names stations; None: not asked.
+    `leads`: pays what is due once for a whole party, such as a cabin.
     """
 
     alike_count: int = 1
     partner: RiderCategory | None = None
     home: str | None = None
+    leads: bool = True
 
 
 ALONE = Company()
@@ -54,7 +56,7 @@ def list_companies(
     counts = Counter(riders)
     infants_free = INFANTS_FREE_PER_PAYING_RIDER * (len(riders) - counts[RiderCategory.INFANT])
     seen: Counter[RiderCategory] = Counter()
-    found = []
+    found: list[tuple[RiderCategory, RiderCategory, Company]] = []
     for rider in riders:
         partner = _PARTNERS.get(rider)
         has_partner = partner is not None and seen[rider] < counts[partner]
@@ -62,6 +64,7 @@ def list_companies(
             alike_count=counts[rider],
             partner=partner if has_partner else None,
             home=home if rider is RiderCategory.ISLANDER else None,
+            leads=not found,
         )
         is_extra = rider is RiderCategory.INFANT and seen[rider] >= infants_free
         found.append((rider, RiderCategory.CHILD if is_extra else rider, company))

@@ -1,4 +1,4 @@
-"""What a run costs by its network's rule: distance, flat, sections, ship, timed.
+"""What a run costs by its network's rule: distance, zones, flat, sections, ship, timed.
 
 Problem   Each operator counts differently, and each price must explain itself.
 Idea      A rule is a pure function from a run to addends. All share one way from the adult's fare in a price
@@ -15,7 +15,18 @@ from maas.fares.csv_tables import Dated
 from maas.fares.in_force import pair
 from maas.fares.riders import ALONE, RIDER_NAMES, Company
 from maas.fares.runs import Run
-from maas.fares.tables import BandRow, ConcessionRow, FlatRow, SectionRow, ShipClassRow, SpecialRow, World
+from maas.fares.tables import (
+    BandRow,
+    ChildRow,
+    ConcessionRow,
+    FlatRow,
+    SectionRow,
+    ShipClassRow,
+    SpecialRow,
+    SupplementRow,
+    World,
+    ZoneFareRow,
+)
 from maas.prices import Addend, FareMedium, RiderCategory
 
 SHIP_STEP_MINOR = 10
@@ -70,7 +81,7 @@ def price_run(run: Run, asked: Asked) -> RunFare:
     if fare is None:
         if len(known) >= RUN_FARES_KEPT_MAX:
             known.clear()
-        fare = known[key] = RULES[run.network.rule](run, asked)
+        fare = known[key] = _with_supplements(run, asked, RULES[run.network.rule](run, asked))
     return fare
 
 
@@ -99,6 +110,8 @@ def rider_amount(
     if rule is None:
         return adult_minor
     is_ic = (world or world_of(run, asked.medium)) == "ic"
+    if is_ic and isinstance(rule, ChildRow) and rule.ic_flat_minor is not None:
+        return rule.ic_flat_minor
     step = rule.ic_step_minor if is_ic else rule.ticket_step_minor
     rounding = rule.ic_rounding if is_ic else rule.ticket_rounding
     return round_to(adult_minor * rule.percent, 100 * step, rounding) * step
@@ -134,12 +147,17 @@ def round_to(amount: int, unit: int, rounding: str) -> int:
     return -(-amount // unit) if rounding == "up" else amount // unit
 
 
-def adult_amount(run: Run, row: BandRow | SpecialRow | FlatRow | SectionRow, world: World) -> int:
-    """The adult fare of a row in a price world. Raises FareNotFound where it is not in hand."""
+def adult_amount(
+    run: Run, row: BandRow | SpecialRow | FlatRow | SectionRow | ZoneFareRow, world: World
+) -> int:
+    """The adult fare of a row in a price world, at least the network's minimum. Raises FareNotFound."""
     amount = row.ic_minor if world == "ic" else row.ticket_minor
     if amount is None:
         raise run.not_found(f"{row.table}.csv row {row.row} has no {world} fare")
-    return amount
+    least = run.tariff.minima.get(run.network.network_id)
+    if least is None:
+        return amount
+    return max(amount, least.ic_minor if world == "ic" else least.ticket_minor)
 
 
 def find_distance_row(run: Run, origin: str, destination: str) -> tuple[BandRow | SpecialRow, int] | None:
@@ -240,6 +258,49 @@ def _price_sections(run: Run, asked: Asked) -> RunFare:
     return RunFare(addends=(_addend(run, asked, row, amount, kind, label, label_en),))
 
 
+def _price_zones(run: Run, asked: Asked) -> RunFare:
+    """The least fare between a zone of the one stop and a zone of the other: a border stop lies in two."""
+    network_id, world = run.network.network_id, world_of(run, asked.medium)
+    zones = run.tariff.zones
+    fares = [
+        (adult_amount(run, row, world), row.row, row)
+        for zone in zones.get((network_id, run.origin), ())
+        for other in zones.get((network_id, run.destination), ())
+        if (row := run.tariff.zone_fares.get((network_id, *pair(zone, other)))) is not None
+    ]
+    if not fares:
+        raise run.not_found(f"no zone fare from {run.origin} to {run.destination} on {run.day}")
+    adult, _, row = min(fares, key=lambda found: found[:2])
+    amount = rider_amount(run, asked, adult)
+    text, text_en = _ends(run)
+    label = f"{run.network.name} {text} {row.zone}–{row.other_zone}"
+    label_en = f"{run.network.name_en}, {text_en}, zones {row.zone} and {row.other_zone}"
+    return RunFare(
+        addends=(_addend(run, asked, row, amount, f"{row.zone}-{row.other_zone}", label, label_en),)
+    )
+
+
+def _with_supplements(run: Run, asked: Asked, fare: RunFare) -> RunFare:
+    """What the class costs beside the fare: for each rider, or once for the party."""
+    fare_class = fare.fare_class or asked.fare_class
+    rows = () if fare_class is None else run.tariff.supplements.get((run.network.network_id, fare_class), ())
+    lines = [
+        _line(run, row, _supplement(row, asked), f"{fare_class}/{row.per}", row.name, row.name_en)
+        for row in rows
+        if row.per == "rider" or asked.company.leads
+    ]
+    return RunFare(addends=(*fare.addends, *lines), fare_class=fare_class if rows else fare.fare_class)
+
+
+def _supplement(row: SupplementRow, asked: Asked) -> int:
+    """A room costs the same for whoever sleeps in it; an infant takes no seat of its own."""
+    if row.per == "party":
+        return row.adult_minor
+    if asked.rider is RiderCategory.INFANT:
+        return 0
+    return row.child_minor if asked.rider is RiderCategory.CHILD else row.adult_minor
+
+
 def _price_timed(run: Run, asked: Asked) -> RunFare:
     row = run.tariff.timed.get(run.network.network_id)
     if row is None:
@@ -294,6 +355,7 @@ def _class_addend(run: Run, asked: Asked, sold: ShipClassRow, base_adult: int, b
 
 RULES: dict[str, Callable[[Run, Asked], RunFare]] = {
     "distance": _price_distance,
+    "zones": _price_zones,
     "flat": _price_flat,
     "sections": _price_sections,
     "ship": _price_ship,

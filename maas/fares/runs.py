@@ -19,7 +19,7 @@ from maas.fares.in_force import TariffInForce
 from maas.fares.tables import NetworkRow
 from maas.journeys import Leg, Mode
 
-INTERCHANGED = ("distance",)
+INTERCHANGED = ("distance", "zones")
 """Rules under which changing vehicles at one station does not end a fare."""
 
 
@@ -59,21 +59,49 @@ def cut_into_runs(
 
     `entries` are the indices of the legs that taps show to begin with an entry through a gate.
     """
+    hops = [
+        _start(index, leg, day_of(leg), tariff_on)
+        for index, leg in enumerate(legs)
+        if leg.mode is not Mode.WALK
+    ]
     runs: list[Run] = []
-    for index, leg in enumerate(legs):
-        if leg.mode is Mode.WALK:
-            continue
-        run = _start(index, leg, day_of(leg), tariff_on)
+    for run in _settle_shared_sections(hops, entries):
+        (index,) = run.leg_indices
         if runs and _extends(runs[-1], run, is_entry=index in entries):
             runs[-1] = replace(
                 runs[-1],
                 leg_indices=(*runs[-1].leg_indices, index),
-                last=leg,
+                last=run.last,
                 destination=run.destination,
             )
         else:
             runs.append(run)
     return runs
+
+
+def _settle_shared_sections(hops: list[Run], entries: frozenset[int]) -> list[Run]:
+    """Give each ride within a section of two owners to the one that the traveller goes on with."""
+    settled = list(hops)
+    # Forward, then backward: a ride within the section may be the last of the journey or the first.
+    for place in range(1, len(settled)):
+        if settled[place].leg_indices[0] not in entries:
+            settled[place] = _as_network_of(settled[place - 1], settled[place])
+    for place in range(len(settled) - 2, -1, -1):
+        if settled[place + 1].leg_indices[0] not in entries:
+            settled[place] = _as_network_of(settled[place + 1], settled[place])
+    return settled
+
+
+def _as_network_of(neighbour: Run, run: Run) -> Run:
+    """The run as one of its neighbour's network, where that network owns the run's section too."""
+    other = neighbour.network.network_id
+    if other not in run.tariff.list_other_owners(run.network.network_id, run.origin, run.destination):
+        return run
+    is_touching = {neighbour.origin, neighbour.destination} & {run.origin, run.destination}
+    is_within_too = neighbour.tariff.list_other_owners(other, neighbour.origin, neighbour.destination)
+    if not is_touching or run.network.network_id in is_within_too:
+        return run
+    return replace(run, network=run.tariff.network_by_id[other])
 
 
 def _start(index: int, leg: Leg, day: date, tariff_on: Callable[[date], TariffInForce]) -> Run:

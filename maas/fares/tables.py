@@ -27,7 +27,7 @@ class NetworkRow(Dated):
     table: ClassVar[str] = "networks"
     network_id: str
     operator_id: str
-    rule: Literal["distance", "flat", "sections", "ship", "timed"]
+    rule: Literal["distance", "zones", "flat", "sections", "ship", "timed"]
     stations: str
     routes: str
     worlds: Literal["ic ticket card", "ic ticket", "ticket", "ic"]
@@ -145,6 +145,66 @@ class SectionRow(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRow(Dated):
+    """The zone that a stop lies in. A stop on a border lies in one zone for each row it has."""
+
+    table: ClassVar[str] = "zones"
+    network_id: str
+    station: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneFareRow(Dated):
+    """The adult fare between two zones, or within one; both directions."""
+
+    table: ClassVar[str] = "zone_fares"
+    network_id: str
+    zone: str
+    other_zone: str
+    ic_minor: int | None
+    ticket_minor: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinimumRow(Dated):
+    """The least adult fare of a network, whatever its other tables say."""
+
+    table: ClassVar[str] = "minimum_fares"
+    network_id: str
+    ic_minor: int
+    ticket_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSectionRow(Dated):
+    """A station of a section that two networks own together, such as 目黒-白金高輪 of Metro and Toei.
+
+    A ride between two of its stations is the other network's when it goes on with that network without
+    leaving the gates, whichever trains were taken.
+    """
+
+    table: ClassVar[str] = "shared_sections"
+    network_id: str
+    other_network_id: str
+    station: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplementRow(Dated):
+    """What a class costs beside the fare: a seat, a berth, a room. `per` party: once for all who ride."""
+
+    table: ClassVar[str] = "supplements"
+    network_id: str
+    fare_class: str
+    per: Literal["rider", "party"]
+    adult_minor: int
+    child_minor: int
+    name: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShipFareRow(Dated):
     """The adult base fare of a class between two ports; both directions. The surcharge is its own table."""
 
@@ -201,7 +261,10 @@ class TimedRow(Dated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildRow(Dated):
-    """How a child's fare comes from the adult's. `network_id` * is for all that have no row of their own."""
+    """How a child's fare comes from the adult's. `network_id` * is for all that have no row of their own.
+
+    With `ic_flat_minor` a child pays that by IC, whatever the distance.
+    """
 
     table: ClassVar[str] = "child_rules"
     network_id: str
@@ -210,6 +273,7 @@ class ChildRow(Dated):
     ic_rounding: Literal["up", "down"]
     ticket_step_minor: int
     ticket_rounding: Literal["up", "down"]
+    ic_flat_minor: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +365,11 @@ TABLES: tuple[type[Dated], ...] = (
     DiscountRow,
     FlatRow,
     SectionRow,
+    ZoneRow,
+    ZoneFareRow,
+    MinimumRow,
+    SharedSectionRow,
+    SupplementRow,
     ShipFareRow,
     SurchargeRow,
     ShipClassRow,

@@ -42,7 +42,7 @@ def replace(folder: Path, table: str, old: str, new: str) -> None:
             "'BakuroYokohama' of toei_subway is not in line_km.csv",
         ),
         ("flat_fares", "toei_bus,210", "toei_buss,210", "'toei_buss' is not in networks.csv"),
-        ("networks", ",flat,", ",free,", "row 2 rule: 'free' is none of: distance, flat"),
+        ("networks", ",flat,", ",free,", "row 2 rule: 'free' is none of: distance, zones, flat"),
         ("networks", "network_id", "network", "missing .'network_id'. or unknown .'network'. columns"),
         ("child_rules", "2014-04-01,,", "2014-04-01,2020-01-01,", "needs an open-ended row for"),
         ("ship_classes", "2nd,150", "3rd,150", "'3rd' is no class with a fare of its own"),
