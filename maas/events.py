@@ -85,6 +85,28 @@ class PaymentCaptured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputed:
+    """A card's owner took an order's money back through the bank; until it is decided nothing is refunded."""
+
+    payment_id: UUID
+    order_id: UUID
+    dispute_id: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputeDecided:
+    """The bank decided: won, the money is back; lost, it is the platform's loss."""
+
+    payment_id: UUID
+    order_id: UUID
+    dispute_id: str
+    amount_minor: int
+    is_won: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketIssued:
     """A ticket is ready to be shown."""
 
@@ -233,6 +255,8 @@ Event = (
     | OrderConfirmed
     | OrderRolledBack
     | PaymentCaptured
+    | PaymentDisputed
+    | PaymentDisputeDecided
     | TicketIssued
     | RideRated
     | PassSold

@@ -7,6 +7,7 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   account                      grows by  bound                            what a balance means
   provider:card_clearing       debit     -                                captured, not yet paid out
   provider:fees                debit     -                                what the provider kept
+  provider:disputed            debit     -                                withdrawn by disputes, undecided
   bank:cash                    debit     -                                money at the platform's bank
   traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller; all
                                                                           wallets: unused prepaid value
@@ -14,6 +15,7 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
                                                                           yet; credit: to be given back
   counter:{id}:cash            debit     -                                notes and coins in a counter's till
   platform:bad_debts           debit     -                                debts given up; the platform's loss
+  platform:chargeback_losses   debit     -                                disputes lost; the platform's loss
   platform:unearned_fares      credit    debits <= credits                paid for, not yet ridden
   platform:refunds_due         credit    debits <= credits                owed back to travellers
   operator:{id}:payable        credit    -                                owed to an operator for rides made
@@ -35,6 +37,7 @@ AccountId = str
 
 CARD_CLEARING: AccountId = "provider:card_clearing"
 PROVIDER_FEES: AccountId = "provider:fees"
+DISPUTED: AccountId = "provider:disputed"
 BANK_CASH: AccountId = "bank:cash"
 UNEARNED_FARES: AccountId = "platform:unearned_fares"
 REFUNDS_DUE: AccountId = "platform:refunds_due"
@@ -44,6 +47,7 @@ CITY_SUBSIDY: AccountId = "city:subsidy"
 ROUNDING: AccountId = "platform:rounding"
 CONSUMPTION_TAX: AccountId = "platform:consumption_tax"
 BAD_DEBTS: AccountId = "platform:bad_debts"
+CHARGEBACK_LOSSES: AccountId = "platform:chargeback_losses"
 
 
 def operator_payable(operator_id: str) -> AccountId:

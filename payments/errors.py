@@ -83,3 +83,15 @@ class TopUpNotFound(PaymentsError):
     """No top-up of this traveller has this id. List the top-ups to find it."""
 
     code = "top_up_not_found"
+
+
+class DisputeNotFound(PaymentsError):
+    """No dispute has this id. List the disputes to find it."""
+
+    code = "dispute_not_found"
+
+
+class DisputeDecided(PaymentsError):
+    """Evidence was handed in already, or the bank has decided. Look at the dispute's state."""
+
+    code = "dispute_decided"

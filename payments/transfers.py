@@ -37,6 +37,7 @@ class TransferCode(StrEnum):
     TOP_UP = "top_up"
     PROVIDER_FEE = "provider_fee"
     PAYOUT = "payout"
+    DISPUTE = "dispute"
     SETTLEMENT = "settlement"
     SUBSIDY = "subsidy"
     ADJUSTMENT = "adjustment"

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from payments.errors import ProviderUnavailable
 from payments.money import Money
+from payments.movements import Movement
 from payments.payment import ProviderReport
 from payments.ports import RefundState
 
@@ -33,18 +34,6 @@ class RefundReport:
     provider_id: str | None
     state: RefundState
     failure: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """Money that came to us at the provider (positive) or left (negative), and what the provider kept."""
-
-    movement_id: str
-    kind: str
-    source_id: str
-    amount_minor: int
-    fee_minor: int
-    moved_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +102,8 @@ class Provider(Protocol):
     async def find_refund(self, *, provider_id: str, refund_id: UUID) -> RefundReport | None:
         """The refund made there for ours, if there is one; never misses one that has ended."""
 
-    async def list_movements(self) -> list[Movement]:
-        """All money that moved, oldest first."""
+    async def list_movements(self, *, since: datetime | None = None) -> list[Movement]:
+        """Money that moved, all or from `since` on, oldest first."""
 
     def read_news(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> News:
         """Check a webhook's signature and age against `now` (real time). Raises WebhookRefused."""

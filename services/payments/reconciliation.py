@@ -3,7 +3,10 @@
 Idea      Each subject (a payment, a refund, or a movement that is nobody's) has three amounts: what our row
           says moved, what the ledger posted on card clearing, what the provider moved. Equal: matched. Else
           it is listed with its age; what is on its way right now is listed too, until the next look.
-Not here  The provider's fees: they are posted when payouts are.
+          Beside them stand the two balances: card clearing in the ledger, and the provider's, of all
+          movements. They are equal but for refunds that have left the provider and are not paid in the books
+          yet.
+Not here  Which movement is which entry (balance/); what `maas check payments` works out from the tables.
 """
 
 from collections.abc import Iterable
@@ -14,10 +17,11 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, ConfigDict
 
 from payments.accounts import CARD_CLEARING
+from payments.movements import Movement
 from payments.ports import LedgerPort
 from payments.transfers import Entry, TransferCode
 from services.payments.books import CAPTURE, PAY, RETURN
-from services.payments.provider import Movement, Provider
+from services.payments.provider import Provider
 from services.payments.store import PaymentsStore
 from services.platform.clock import SystemClock
 from services.platform.context import ServiceContext
@@ -64,6 +68,8 @@ class Reconciliation(BaseModel):
     ledger_minor: int
     provider_minor: int
     provider_fees_minor: int
+    clearing_minor: int
+    balance_minor: int
     unmatched: list[Mismatch]
     unfinished: list[Unfinished]
 
@@ -107,8 +113,7 @@ class Match:
         if subject is None:
             subject = Subject("ledger_entry", str(transfer.transfer_id))
             self.subjects.append(subject)
-        sign = 1 if transfer.debit == CARD_CLEARING else -1
-        subject.ledger_minor += sign * transfer.amount_minor
+        subject.ledger_minor += _sign(entry) * transfer.amount_minor
 
     def add_movement(self, movement: Movement, now: datetime) -> None:
         """A movement at the provider."""
@@ -133,14 +138,16 @@ async def reconcile(context: ServiceContext, store: PaymentsStore, provider: Pro
         refund_id = row["refund_id"]
         subject = Subject("refund", str(refund_id), ours_minor=row["amount_minor"], age_s=row["age_s"])
         match.add(subject, row["source_id"], [uuid5(refund_id, PAY), uuid5(refund_id, RETURN)])
-    movements = [each for each in await provider.list_movements() if each.kind in _KINDS]
+    movements = await provider.list_movements()
     for movement in movements:
-        match.add_movement(movement, now)
-    for entry in await _list_entries(context.ports.get(LedgerPort)):
+        if movement.kind in _KINDS:
+            match.add_movement(movement, now)
+    entries = await _list_entries(context.ports.get(LedgerPort))
+    for entry in entries:
         if entry.transfer.code in (TransferCode.PAYMENT, TransferCode.REFUND):
             match.add_entry(entry)
     unfinished = [_unfinished(row) for row in await store.list_rows("list_unfinished")]
-    return _answer(match, movements, unfinished, now)
+    return _answer(match, movements, entries, unfinished, now)
 
 
 async def _list_entries(ledger: LedgerPort) -> list[Entry]:
@@ -157,12 +164,20 @@ async def _list_entries(ledger: LedgerPort) -> list[Entry]:
             return entries
 
 
+def _sign(entry: Entry) -> int:
+    return 1 if entry.transfer.debit == CARD_CLEARING else -1
+
+
 def _unfinished(row: dict[str, object]) -> Unfinished:
     return Unfinished.model_validate({**row, "subject_id": str(row["subject_id"])})
 
 
 def _answer(
-    match: Match, movements: list[Movement], unfinished: list[Unfinished], now: datetime
+    match: Match,
+    movements: list[Movement],
+    entries: list[Entry],
+    unfinished: list[Unfinished],
+    now: datetime,
 ) -> Reconciliation:
     unmatched = [
         Mismatch(
@@ -184,6 +199,8 @@ def _answer(
         ledger_minor=sum(each.ledger_minor for each in match.subjects),
         provider_minor=sum(each.provider_minor for each in match.subjects),
         provider_fees_minor=sum(each.fee_minor for each in movements),
+        clearing_minor=sum(_sign(each) * each.transfer.amount_minor for each in entries),
+        balance_minor=sum(each.net_minor for each in movements),
         unmatched=unmatched,
         unfinished=unfinished,
     )

@@ -4,10 +4,20 @@ from pathlib import Path
 
 from payments.errors import ProviderUnavailable
 from payments.ports import CollectionPort, PaymentsPort, SavedMethodsPort
+from services.payments.balance.collector import Collector
+from services.payments.balance.routes import BalanceEndpoints
+from services.payments.balance.routes import build_routes as build_balance_routes
+from services.payments.balance.store import BalanceStore
+from services.payments.balance.stripe_balance import StripeBalance
 from services.payments.books import Books
 from services.payments.collecting.charging import Charging
 from services.payments.collecting.store import CollectionStore
 from services.payments.collecting.worker import CollectionWorker
+from services.payments.disputes.handlers import DisputesHandlers
+from services.payments.disputes.routes import DisputesEndpoints
+from services.payments.disputes.routes import build_routes as build_disputes_routes
+from services.payments.disputes.store import DisputesStore
+from services.payments.disputes.stripe_disputes import StripeDisputes
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
 from services.payments.methods.handlers import MethodsHandlers
@@ -62,13 +72,28 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         provider=StripeMethods(client),
         payments=handlers,
     )
+    balance_store = BalanceStore(context.database)
+    collector = Collector(context=context, store=balance_store, books=books, provider=StripeBalance(client))
+    disputes = DisputesHandlers(
+        context=context,
+        store=DisputesStore(context.database),
+        payments=store,
+        books=books,
+        provider=StripeDisputes(client),
+        collector=collector,
+    )
     recovery = Recovery(
         store=store,
         books=books,
         payments=payments,
         refunds=refunds,
-        rooms=[methods],
-        ears={"setup_intent": methods, "payment_method": methods},
+        rooms=[methods, collector, disputes],
+        ears={
+            "setup_intent": methods,
+            "payment_method": methods,
+            "payout": collector,
+            "dispute": disputes,
+        },
     )
     endpoints = PaymentsEndpoints(
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
@@ -88,6 +113,8 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         # A literal path stands before one with a parameter: the first that fits answers.
         routes=[
             *build_methods_routes(MethodsEndpoints(methods)),
+            *build_balance_routes(BalanceEndpoints(balance_store, collector)),
+            *build_disputes_routes(DisputesEndpoints(disputes)),
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets)),
         ],

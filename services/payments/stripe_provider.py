@@ -7,15 +7,17 @@ Source    https://docs.stripe.com/payments/paymentintents/lifecycle
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import stripe
 
 from payments.money import Money
+from payments.movements import Movement
 from payments.payment import ProviderReport, ProviderState
 from payments.ports import RefundState
-from services.payments.provider import Movement, News, RefundReport
+from services.payments.balance.stripe_balance import list_movements
+from services.payments.provider import News, RefundReport
 from services.payments.stripe_client import PAGE, Declined, PastThat, StripeClient, id_of
 from services.payments.stripe_webhooks import read_news
 
@@ -157,14 +159,12 @@ class StripeProvider:
 
         return await self._client.ask(find)
 
-    async def list_movements(self) -> list[Movement]:
+    async def list_movements(self, *, since: datetime | None = None) -> list[Movement]:
         """As Provider.list_movements."""
-
-        async def collect() -> list[Movement]:
-            page = await self._client.v1.balance_transactions.list_async(params={"limit": PAGE})
-            return [_movement_of(each) async for each in page.auto_paging_iter()]
-
-        return (await self._client.ask(collect))[::-1]
+        params: stripe.params.BalanceTransactionListParams = {"limit": PAGE}
+        if since is not None:
+            params["created"] = {"gte": int(since.timestamp())}
+        return await list_movements(self._client, params)
 
     def read_news(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> News:
         """As Provider.read_news."""
@@ -212,14 +212,3 @@ def refund_report_of(refund: stripe.Refund) -> RefundReport:
     state = _REFUND_STATES.get(refund.status or "", RefundState.PENDING)
     failure = getattr(refund, "failure_reason", None) if state is RefundState.FAILED else None
     return RefundReport(provider_id=refund.id, state=state, failure=failure)
-
-
-def _movement_of(item: stripe.BalanceTransaction) -> Movement:
-    return Movement(
-        movement_id=item.id,
-        kind=item.type,
-        source_id=id_of(item.source) or "",
-        amount_minor=item.amount,
-        fee_minor=item.fee,
-        moved_at=datetime.fromtimestamp(item.created, UTC),
-    )

@@ -12,6 +12,8 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "OrderConfirmed": ("demand", "ticketing"),
     "OrderRolledBack": (),
     "PaymentCaptured": (),
+    "PaymentDisputed": (),
+    "PaymentDisputeDecided": (),
     "TicketIssued": (),
     "RideRated": ("demand", "sales", "settlement"),
     "PassSold": (),

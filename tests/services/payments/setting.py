@@ -18,6 +18,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from payments.accounts import UNEARNED_FARES
+from payments.errors import AccountNotFound
 from payments.money import yen
 from payments.ports import LedgerPort, Payment, PaymentsPort, PaymentState, Refund
 from services.payments.service import build_with
@@ -68,7 +69,10 @@ class Setting:
         )
 
     def net(self, account_id: str) -> int:
-        return self.ledger.books.get_balance(account_id, now=NOW).net_credit
+        try:
+            return self.ledger.books.get_balance(account_id, now=NOW).net_credit
+        except AccountNotFound:
+            return 0
 
     def pending(self) -> int:
         return self.ledger.books.get_balance(UNEARNED_FARES, now=NOW).credits_pending

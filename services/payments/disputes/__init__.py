@@ -1,0 +1,1 @@
+"""Disputes: a card's owner takes money back through the bank; we answer, and the books follow."""
