@@ -95,3 +95,15 @@ class DisputeDecided(PaymentsError):
     """Evidence was handed in already, or the bank has decided. Look at the dispute's state."""
 
     code = "dispute_decided"
+
+
+class BillNotFound(PaymentsError):
+    """No bill of this customer has this id. List the bills to find it."""
+
+    code = "bill_not_found"
+
+
+class BillNotPayable(PaymentsError):
+    """This bill is not in a state in which it can be paid or given up so. Look at the bill."""
+
+    code = "bill_not_payable"

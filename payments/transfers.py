@@ -32,6 +32,8 @@ class TransferCode(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     CHARGE = "charge"
+    COLLECTION = "collection"
+    WRITE_OFF = "write_off"
     RIDE = "ride"
     COMMISSION = "commission"
     TOP_UP = "top_up"

@@ -10,9 +10,9 @@ from services.payments.balance.routes import build_routes as build_balance_route
 from services.payments.balance.store import BalanceStore
 from services.payments.balance.stripe_balance import StripeBalance
 from services.payments.books import Books
-from services.payments.collecting.charging import Charging
-from services.payments.collecting.store import CollectionStore
-from services.payments.collecting.worker import CollectionWorker
+from services.payments.collecting.room import build_collection
+from services.payments.collecting.routes import CollectionEndpoints
+from services.payments.collecting.routes import build_routes as build_collection_routes
 from services.payments.disputes.handlers import DisputesHandlers
 from services.payments.disputes.routes import DisputesEndpoints
 from services.payments.disputes.routes import build_routes as build_disputes_routes
@@ -99,8 +99,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
     )
 
-    charging = Charging(context, CollectionStore(context.database))
-    collection = CollectionWorker(charging, wallets.top_ups)
+    collection = build_collection(context, books, wallets, handlers, methods)
 
     async def check_ready() -> None:
         if not context.settings.stripe_api_key:
@@ -117,9 +116,10 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_disputes_routes(DisputesEndpoints(disputes)),
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets)),
+            *build_collection_routes(CollectionEndpoints(collection)),
         ],
-        ports={PaymentsPort: handlers, CollectionPort: charging, SavedMethodsPort: methods},
-        workers=[recovery.recover_payments, collection.collect],
+        ports={PaymentsPort: handlers, CollectionPort: collection.charging, SavedMethodsPort: methods},
+        workers=[recovery.recover_payments, collection.worker.collect],
         on_stop=[client.close],
         readiness=check_ready,
     )

@@ -90,6 +90,11 @@ ACCESS: dict[str, frozenset[Role]] = {
     "topUpWallet": TRAVELLER,
     "listTopUps": TRAVELLER,
     "getTopUp": TRAVELLER,
+    "listBills": TRAVELLER,
+    "getBill": TRAVELLER | ADMIN,
+    "payBill": TRAVELLER,
+    "listDebts": CLERK | ADMIN,
+    "writeOffDebt": CLERK | ADMIN,
     # ledger
     "getTrialBalance": ADMIN,
     "getLedgerAccount": ADMIN,

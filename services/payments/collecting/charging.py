@@ -15,6 +15,7 @@ from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from payments.accounts import UNEARNED_FARES, chart_account, traveller_receivable
+from payments.collection import next_gathering
 from payments.ports import Charge, ChargeStatus, DenyListing, LedgerPort
 from payments.transfers import Transfer, TransferCode
 from services.payments.collecting.store import CollectionStore, Owed
@@ -55,7 +56,8 @@ class Charging:
     async def _record(self, charges: list[Charge]) -> set[UUID]:
         batch_id = uuid4()
         payers = [each.customer_id for each in charges]
-        fresh = await self._store.insert_charges(charges, payers, batch_id)
+        gather_at = next_gathering(self._context.clock.now())
+        fresh = await self._store.insert_charges(charges, payers, batch_id, gather_at=gather_at)
         if fresh:
             await self._post(batch_id, fresh)
         return {each.charge_id for each in fresh}

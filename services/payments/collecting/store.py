@@ -41,9 +41,12 @@ class CollectionStore:
         return {row["charge_id"]: (row["amount_minor"], row["currency"]) for row in rows}
 
     async def insert_charges(
-        self, charges: Sequence[Charge], payers: Sequence[str], batch_id: UUID
+        self, charges: Sequence[Charge], payers: Sequence[str], batch_id: UUID, *, gather_at: datetime
     ) -> list[Owed]:
-        """Record charges (ids all different) upon their payers; those that were new, in order."""
+        """Record charges (ids all different) upon their payers; those that were new, in order.
+
+        A customer who was not gathering a bill begins one, to be closed at `gather_at`.
+        """
         names = sorted(set(payers))
         async with self.database.transaction() as tx:
             await tx.execute(queries["insert_customers"], names)
@@ -73,7 +76,7 @@ class CollectionStore:
                 more: defaultdict[str, int] = defaultdict(int)
                 for owed in fresh:
                     more[owed.customer_id] += owed.amount_minor
-                await tx.execute(queries["add_due"], list(more), list(more.values()))
+                await tx.execute(queries["add_due"], list(more), list(more.values()), gather_at)
                 await tx.execute(queries["insert_batch"], batch_id)
         return fresh
 

@@ -8,7 +8,10 @@ where wallet.state = 'closed'
 insert into customer (customer_id) values ($1) on conflict do nothing
 
 -- name: find_standing
-select due_minor as owed_minor, is_denied from customer where customer_id = $1
+select is_denied, greatest(due_minor, 0) + (
+    select coalesce(sum(outstanding_minor), 0)::bigint from bill b
+    where b.customer_id = c.customer_id and b.outstanding_minor > 0) as owed_minor
+from customer c where customer_id = $1
 
 -- name: find_wallet
 select * from wallet where traveller_id = $1
@@ -57,6 +60,11 @@ from top_up where traveller_id = $1 and day = $2 and is_automatic
 -- name: end_top_up
 update top_up set state = $2, decline_code = $3, next_action_url = null, next_attempt_at = null, last_error = null
 where top_up_id = $1 and state = 'open'
+returning traveller_id
+
+-- name: wish_draw
+-- The wallet has been filled: it may pay what is due for rides.
+update customer set draw_at = clock_timestamp() where customer_id = $1 and due_minor > 0
 
 -- name: wait_for_traveller
 -- The traveller must act: looked at again after $3 seconds.

@@ -169,7 +169,10 @@ class WalletStore:
 
     async def end_top_up(self, top_up_id: UUID, state: TopUpState, decline_code: str | None = None) -> None:
         """The top-up is over; one that is over already stays as it was."""
-        await self.database.execute(queries["end_top_up"], top_up_id, state.value, decline_code)
+        async with self.database.transaction() as tx:
+            traveller_id = await tx.fetchval(queries["end_top_up"], top_up_id, state.value, decline_code)
+            if traveller_id is not None and state is TopUpState.PAID:
+                await tx.execute(queries["wish_draw"], traveller_id)
 
     async def wait_for_traveller(self, top_up_id: UUID, url: str | None, seconds: float) -> None:
         """The traveller must act at `url`; it is looked at again after some seconds."""

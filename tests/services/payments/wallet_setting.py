@@ -89,7 +89,8 @@ class WalletSetting:
         return await self.service.context.database.fetch(query, *args)
 
     async def captured_at_the_provider(self) -> int:
-        movements = (await self.stand_in.client.v1.balance_transactions.list_async()).data
+        page = await self.stand_in.client.v1.balance_transactions.list_async(params={"limit": 100})
+        movements = page.data
         return sum(each.amount for each in movements)
 
     async def act_at(self, next_action_url: str) -> None:
