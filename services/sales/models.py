@@ -66,9 +66,9 @@ class OrderRequest(Model):
 
 
 class PaymentRequest(Model):
-    """Pay an order. `payment_method` is the card provider's id, `pm_...`."""
+    """Pay an order. `payment_method` is the card provider's id, `pm_...`, or `wallet`."""
 
-    payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+    payment_method: Annotated[str, StringConstraints(pattern=r"^(wallet|pm_[A-Za-z0-9_]{1,100})$")]
 
 
 class PaymentView(Model):

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from payments.accounts import CARD_CLEARING, UNEARNED_FARES
+from payments.accounts import UNEARNED_FARES
 from payments.money import yen
 from payments.ports import PaymentState, RefundState
 from tests.services.payments.running import RunningStandIn
@@ -37,7 +37,7 @@ async def test_a_wallet_is_opened_and_filled_from_a_card(setting: WalletSetting)
     assert (await setting.top_up(3000))["state"] == "paid"
     wallet = await setting.get("/api/wallet")
     assert (wallet["state"], wallet["balance"]["amount_minor"]) == ("open", 3000)
-    assert (setting.balance(), setting.net(CARD_CLEARING)) == (3000, -3000)
+    assert (setting.balance(), setting.collected()) == (3000, 3000)
     await setting.check_match()
 
 

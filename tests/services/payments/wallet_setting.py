@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from payments.accounts import CARD_CLEARING, traveller_wallet
+from payments.accounts import CARD_CLEARING, PROVIDER_FEES, chart_account, traveller_wallet
 from payments.money import yen
 from payments.ports import LedgerPort, Payment, PaymentsPort
 from services.payments.service import build_with
@@ -81,6 +81,10 @@ class WalletSetting:
     def net(self, account_id: str) -> int:
         return self.ledger.books.get_balance(account_id, now=self.clock.now()).net_credit
 
+    def collected(self) -> int:
+        """What cards have paid, in the books: fees are taken off it whenever they are found."""
+        return -self.net(CARD_CLEARING) - self.net(PROVIDER_FEES)
+
     def balance(self, traveller_id: str = "alice") -> int:
         sums = self.ledger.books.get_balance(traveller_wallet(traveller_id), now=self.clock.now())
         return sums.net_credit - sums.debits_pending
@@ -104,7 +108,7 @@ class WalletSetting:
         """Ledger and provider agree, and the books are whole."""
         body = await self.get("/api/payments/reconciliation", role=Role.ADMIN)
         assert (body["is_matched"], body["unfinished"]) == (True, [])
-        assert -self.net(CARD_CLEARING) == await self.captured_at_the_provider()
+        assert self.collected() == await self.captured_at_the_provider()
         assert self.ledger.books.get_trial_balance(now=self.clock.now()).is_balanced
 
 
@@ -114,6 +118,7 @@ async def wallet_setting(
 ) -> AsyncIterator[WalletSetting]:
     clock = FixedClock(NOW)
     ledger = MemoryLedger(clock)
+    await ledger.open_accounts(accounts=[chart_account(PROVIDER_FEES)])
 
     def build(context: ServiceContext) -> Service:
         client = StripeClient(api_key=API_KEY, api_base=stand_in.url, timeout_s=1.0, network_retries=0)
