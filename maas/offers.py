@@ -13,8 +13,9 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from maas.events import OfferQuoted
+from maas.fares.pass_options import PassOption
 from maas.journeys import Journey, Leg, Mode
-from maas.prices import FareComponent, FareMedium, JourneyPrice
+from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal
 from payments.money import Money, yen
 
 VALID_FOR = timedelta(minutes=10)
@@ -39,7 +40,11 @@ class HeldLeg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One journey at a firm price for all `prices`' riders, until `expires_at`."""
+    """One journey at a firm price for all `prices`' riders, until `expires_at`.
+
+    `other_media` and `pass_options` say what the same journey costs in the other price worlds; they are not
+    part of the promise.
+    """
 
     offer_id: UUID
     traveller_id: str
@@ -51,6 +56,8 @@ class Offer:
     held_legs: tuple[HeldLeg, ...]
     quoted_at: datetime
     expires_at: datetime
+    other_media: tuple[MediumTotal, ...] = ()
+    pass_options: tuple[PassOption, ...] = ()
 
 
 def expiry(journey: Journey, now: datetime) -> datetime:
@@ -96,6 +103,8 @@ def quote(
     held_legs: tuple[HeldLeg, ...],
     now: datetime,
     expires_at: datetime,
+    other_media: tuple[MediumTotal, ...] = (),
+    pass_options: tuple[PassOption, ...] = (),
 ) -> tuple[Offer, OfferQuoted]:
     """The offer and its event. Requires at least one price, all in one medium and currency."""
     assert prices, "an offer is for at least one rider"
@@ -112,6 +121,8 @@ def quote(
         held_legs=held_legs,
         quoted_at=now,
         expires_at=expires_at,
+        other_media=other_media,
+        pass_options=pass_options,
     )
     return offer, OfferQuoted(offer_id=offer_id, total_minor=total.amount_minor, expires_at=expires_at)
 

@@ -12,11 +12,20 @@ from typing import Protocol
 from uuid import UUID
 
 from maas.eligibility import Claim
+from maas.fares.pass_options import PassOption
 from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct, PassUse
-from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
+from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceWorlds:
+    """The price worlds of one journey, side by side."""
+
+    media: tuple[MediumTotal, ...]
+    passes: tuple[PassOption, ...]
 
 
 class PlannerPort(Protocol):
@@ -43,6 +52,16 @@ class PlannerPort(Protocol):
         `home` is the island that an islander's claim names. Each of `passes` covers the first rider of its
         category that has none yet.
         """
+
+    async def price_worlds(
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        fare_class: str | None,
+        home: str | None,
+    ) -> PriceWorlds:
+        """What the same party pays on every medium, and the passes its first rider may buy for it."""
 
     async def decide_refund(
         self, *, component: FareComponent, price_paid: Money, now: datetime, departs_at: datetime

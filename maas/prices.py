@@ -71,6 +71,15 @@ class FareComponent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediumTotal:
+    """What a party pays on one medium; `total` is None where it cannot, and `reason` says why."""
+
+    medium: FareMedium
+    total: Money | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyPrice:
     """The price of a journey for one rider, in one medium."""
 

@@ -50,7 +50,7 @@ class FareEngine:
 
     def __init__(self, rows: Rows, *, zone: str = "Asia/Tokyo") -> None:
         self._tariff = DatedTariff(rows)
-        self._zone = ZoneInfo(zone)
+        self.zone = ZoneInfo(zone)
 
     @classmethod
     def from_folder(cls, folder: Path) -> "FareEngine":
@@ -160,7 +160,7 @@ class FareEngine:
 
     def day_of(self, leg: Leg) -> date:
         """The service date of a leg; a bicycle or van without one follows the clock on the wall."""
-        return leg.service_date or leg.departs_at.astimezone(self._zone).date()
+        return leg.service_date or leg.departs_at.astimezone(self.zone).date()
 
 
 def _refuse_unsold_class(runs: list[Run], fare_class: str | None) -> None:

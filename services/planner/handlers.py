@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -13,10 +12,12 @@ from maas.fares.pass_cover import cover_price
 from maas.fares.refunds import RefundCause, RefundDecision
 from maas.journeys import Journey, Mode, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
+from maas.ports import PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import Money
 from services.planner.network import Network, NetworkInForce
 from services.planner.places import End, Match
+from services.planner.pricing import NO_TARIFF, RIDERS, PricedJourney, price_journey, price_worlds
 from services.planner.search import Answer, search, search_before
 from services.planner.searches import SearchLog
 from services.platform.bus import Envelope
@@ -25,17 +26,6 @@ from services.platform.context import ServiceContext
 R = TypeVar("R")
 
 THREADS = 2
-_NO_TARIFF = "The network has no tariffs. Load it with --tariffs."
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """A price asked for, and the reason where there is none."""
-
-    rider: RiderCategory
-    medium: FareMedium
-    price: JourneyPrice | None
-    reason: str | None
 
 
 class Planner:
@@ -80,7 +70,7 @@ class Planner:
         """One price a rider of a party, in the order given. Raises FareNotFound."""
         fares = self.in_force.get().fares
         if fares is None:
-            raise FareNotFound(_NO_TARIFF)
+            raise FareNotFound(NO_TARIFF)
         prices = fares.price_party(
             journey=journey, riders=riders, medium=medium, fare_class=fare_class, home=home
         )
@@ -92,6 +82,19 @@ class Planner:
             hand = [each.in_hand for each in mine]
             covered.append(cover_price(fares, journey=journey, price=price, passes=hand) if hand else price)
         return covered
+
+    async def price_worlds(
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        fare_class: str | None,
+        home: str | None,
+    ) -> PriceWorlds:
+        """What the same party pays on every medium, and the passes its first rider may buy for it."""
+        return price_worlds(
+            self.in_force.get().fares, journey, riders=riders, fare_class=fare_class, home=home
+        )
 
     async def list_pass_products(self, *, on: date) -> list[PassProduct]:
         """The passes on sale on a service date; none where there are no tariffs."""
@@ -109,7 +112,7 @@ class Planner:
         """What a customer who cancels gets back of one fare, by its operator's rule. Raises FareNotFound."""
         refunds = self.in_force.get().refunds
         if refunds is None:
-            raise FareNotFound(_NO_TARIFF)
+            raise FareNotFound(NO_TARIFF)
         return refunds.refund_for(
             component,
             cause=RefundCause.CUSTOMER_CANCELLED,
@@ -148,9 +151,14 @@ class Planner:
         self._note(request, answer)
         return answer
 
-    async def list_prices(self, network: Network, journeys: Sequence[Journey]) -> list[list[Priced]]:
-        """For each journey the prices of an adult and a child in every medium."""
-        return await self.in_thread(lambda: [_prices_of(network, journey) for journey in journeys])
+    async def list_prices(
+        self, network: Network, journeys: Sequence[Journey], rider: RiderCategory = RiderCategory.ADULT
+    ) -> list[PricedJourney]:
+        """Each journey in every price world: for an adult and a child, and for `rider` if it is another."""
+        riders = tuple(dict.fromkeys((*RIDERS, rider)))
+        return await self.in_thread(
+            lambda: [price_journey(network.fares, journey, riders=riders) for journey in journeys]
+        )
 
     async def list_matches(self, text: str, *, count: int) -> list[Match]:
         """What the text may mean, best first. Raises NetworkUnavailable."""
@@ -216,22 +224,3 @@ class Planner:
                 reason=reason,
             )
         )
-
-
-def _prices_of(network: Network, journey: Journey) -> list[Priced]:
-    return [
-        _price_or_reason(network, journey, rider, medium)
-        for medium in FareMedium
-        for rider in (RiderCategory.ADULT, RiderCategory.CHILD)
-    ]
-
-
-def _price_or_reason(network: Network, journey: Journey, rider: RiderCategory, medium: FareMedium) -> Priced:
-    """An unknown price is unknown, with its reason; it is never part of a sum."""
-    if network.fares is None:
-        return Priced(rider, medium, None, _NO_TARIFF)
-    try:
-        price = network.fares.price(journey=journey, rider=rider, medium=medium)
-    except FareNotFound as error:
-        return Priced(rider, medium, None, str(error))
-    return Priced(rider, medium, price, None)

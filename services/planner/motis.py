@@ -15,11 +15,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from maas.journeys import Journey, Leg, Place
+from maas.fares.pass_options import PassOption
+from maas.journeys import Leg, Place
 from maas.prices import FareComponent, FareMedium, RiderCategory
-from services.planner.handlers import Priced
 from services.planner.modes import MOTIS_MODES
 from services.planner.places import Match, PlaceIndex
+from services.planner.pricing import Priced, PricedJourney
 
 PRECISION = 6
 
@@ -43,7 +44,11 @@ class MotisMessage(BaseModel):
 
 
 class PlanQuery(BaseModel):
-    """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name."""
+    """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
+
+    `rank` price puts the journey that is cheapest for `rider` on `medium` first, exactly so over the journeys
+    found. These three do not belong to the MOTIS API.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
@@ -59,6 +64,9 @@ class PlanQuery(BaseModel):
     detailed_legs: bool = True
     detailed_transfers: bool = True
     with_fares: bool = True
+    rank: Literal["arrival", "price"] = "arrival"
+    rider: RiderCategory = RiderCategory.ADULT
+    medium: FareMedium = FareMedium.APP
 
 
 class GeocodeQuery(BaseModel):
@@ -168,8 +176,20 @@ class PriceMessage(Message):
     components: list[ComponentMessage]
 
 
+class PassOptionMessage(Message):
+    """A pass that covers the legs with these indices: its price, and what an adult pays beside it."""
+
+    product_id: str
+    name: str
+    name_en: str
+    price: MoneyMessage
+    left: MoneyMessage
+    leg_indices: list[int]
+    source: str
+
+
 class ItineraryMessage(MotisMessage):
-    """A journey."""
+    """A journey. `is_cheapest` marks the least price among the journeys of one answer."""
 
     id: str
     duration: int
@@ -180,6 +200,8 @@ class ItineraryMessage(MotisMessage):
     journey_id: str
     network_version: str
     prices: list[PriceMessage]
+    passes: list[PassOptionMessage]
+    is_cheapest: bool | None = None
 
 
 class PlanMessage(MotisMessage):
@@ -211,9 +233,14 @@ class MatchMessage(MotisMessage):
 
 
 def itinerary_message(
-    journey: Journey, prices: Sequence[Priced], *, zone_name: str, agency_names: dict[str, str]
+    priced: PricedJourney,
+    *,
+    zone_name: str,
+    agency_names: dict[str, str],
+    is_cheapest: bool = False,
 ) -> ItineraryMessage:
     """A journey as an itinerary."""
+    journey = priced.journey
     return ItineraryMessage(
         id=journey.journey_id,
         duration=_seconds(journey.departs_at, journey.arrives_at),
@@ -223,7 +250,9 @@ def itinerary_message(
         legs=[leg_message(leg, zone_name=zone_name, agency_names=agency_names) for leg in journey.legs],
         journey_id=journey.journey_id,
         network_version=journey.network_version,
-        prices=[price_message(priced) for priced in prices],
+        prices=[price_message(each) for each in priced.prices],
+        passes=[pass_option_message(each) for each in priced.passes],
+        is_cheapest=is_cheapest or None,
     )
 
 
@@ -302,6 +331,19 @@ def price_message(priced: Priced) -> PriceMessage:
         total=_money(price.total.amount_minor, price.total.currency) if price else None,
         reason=priced.reason,
         components=[_component_message(component) for component in price.components] if price else [],
+    )
+
+
+def pass_option_message(option: PassOption) -> PassOptionMessage:
+    """A pass for a journey."""
+    return PassOptionMessage(
+        product_id=option.row.pass_id,
+        name=option.row.name,
+        name_en=option.row.name_en,
+        price=_money(option.price_minor, "JPY"),
+        left=_money(option.left_minor, "JPY"),
+        leg_indices=list(option.legs),
+        source=option.row.source,
     )
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, StringConstraints
 
 from maas.errors import OutsideFeedDates
-from maas.journeys import Journey, PlanRequest
+from maas.journeys import PlanRequest
 from routing.strings import list_strings
 from services.planner.board import BoardMessage, BoardQuery, BoardRequest, tell_board
 from services.planner.handlers import Planner
@@ -22,6 +22,7 @@ from services.planner.motis import (
     place_message,
 )
 from services.planner.network import Network
+from services.planner.pricing import PricedJourney, find_cheapest, rank_by_price
 from services.planner.reach import ReachMessage, ReachQuery, ReachRequest, tell_reach
 from services.planner.search import Answer
 from services.platform.clock import Clock
@@ -29,6 +30,8 @@ from services.platform.service import Call, Reply, Route
 
 _TAG = "planning"
 _DEFAULT_LANGUAGE = ""
+_PRICED_MIN = 20
+"""How many journeys are looked for at least when the cheapest is asked for."""
 # Older clients of the MOTIS API ask at the second.
 _BOARD_PATHS = (("stoptimes", "/api/v6/stoptimes"), ("stoptimesV5", "/api/v5/stoptimes"))
 _REACH_PATHS = (("oneToAll", "/api/v6/one-to-all"), ("oneToAllV1", "/api/v1/one-to-all"))
@@ -64,7 +67,7 @@ class Endpoints:
         )
         answer = await self._planner.answer(
             request,
-            count_min=query.num_itineraries if query.timetable_view else 1,
+            count_min=_PRICED_MIN if query.rank == "price" else _count_of(query),
             leaves_before=leaves_before,
         )
         return _reply(await self._plan_message(query, request, answer))
@@ -107,8 +110,9 @@ class Endpoints:
     async def get_journey(self, call: Call) -> Reply:
         """GET /api/journeys/{journey_id}."""
         journey = await self._planner.get_journey(journey_id=call.path["journey_id"])
-        (itinerary,) = await self._itineraries(self._planner.in_force.get(), (journey,))
-        return _reply(itinerary)
+        network = self._planner.in_force.get()
+        (priced,) = await self._planner.list_prices(network, (journey,))
+        return _reply(_itinerary(network, priced))
 
     async def geocode(self, call: Call) -> list[MatchMessage]:
         """GET /api/v1/geocode."""
@@ -130,7 +134,13 @@ class Endpoints:
 
     async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
         zone_name = answer.network.router.timetable.zone_name
-        direct = (answer.direct,) if answer.direct else ()
+        direct = await self._planner.list_prices(
+            answer.network, (answer.direct,) if answer.direct else (), query.rider
+        )
+        found = await self._planner.list_prices(answer.network, answer.journeys, query.rider)
+        cheapest = find_cheapest(found, rider=query.rider, medium=query.medium)
+        if query.rank == "price":
+            found = rank_by_price(found, rider=query.rider, medium=query.medium)
         leaving = [journey.departs_at for journey in answer.journeys] or [request.at]
         parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
         return PlanMessage(
@@ -138,20 +148,11 @@ class Endpoints:
             debug_output={},
             from_=place_message(answer.origin.place, zone_name=zone_name),
             to=place_message(answer.destination.place, zone_name=zone_name),
-            direct=await self._itineraries(answer.network, direct),
-            itineraries=await self._itineraries(answer.network, answer.journeys),
+            direct=[_itinerary(answer.network, each) for each in direct],
+            itineraries=[_itinerary(answer.network, each, is_cheapest=each is cheapest) for each in found],
             previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
             next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
         )
-
-    async def _itineraries(self, network: Network, journeys: tuple[Journey, ...]) -> list[ItineraryMessage]:
-        timetable = network.router.timetable
-        names = _agency_names(network)
-        prices = await self._planner.list_prices(network, journeys)
-        return [
-            itinerary_message(journey, priced, zone_name=timetable.zone_name, agency_names=names)
-            for journey, priced in zip(journeys, prices, strict=True)
-        ]
 
 
 def build_routes(endpoints: Endpoints) -> list[Route]:
@@ -219,6 +220,19 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
             problems=("journey_not_found", "network_unavailable"),
         ),
     ]
+
+
+def _itinerary(network: Network, priced: PricedJourney, *, is_cheapest: bool = False) -> ItineraryMessage:
+    return itinerary_message(
+        priced,
+        zone_name=network.router.timetable.zone_name,
+        agency_names=_agency_names(network),
+        is_cheapest=is_cheapest,
+    )
+
+
+def _count_of(query: PlanQuery) -> int:
+    return query.num_itineraries if query.timetable_view else 1
 
 
 def _agency_names(network: Network) -> dict[str, str]:

@@ -67,13 +67,17 @@ class SalesHandlers:
         travelled_on = service_date_of(journey)
         claims = await self.claims.list_claims(traveller_id=call.caller.subject, on=travelled_on)
         _check_eligible(request.riders, claims, travelled_on)
+        home = find_home(claims, on=travelled_on)
         prices = await planner.price(
             journey=journey,
             riders=request.riders,
             medium=request.medium,
             fare_class=request.fare_class,
-            home=find_home(claims, on=travelled_on),
+            home=home,
             passes=await self._own_passes(request.pass_ids, call.caller, travelled_on),
+        )
+        worlds = await planner.price_worlds(
+            journey=journey, riders=request.riders, fare_class=request.fare_class, home=home
         )
         offer_id = call.command_id
         expires_at = expiry(journey, now)
@@ -87,6 +91,8 @@ class SalesHandlers:
             held_legs=held,
             now=now,
             expires_at=expires_at,
+            other_media=tuple(each for each in worlds.media if each.medium is not request.medium),
+            pass_options=worlds.passes,
         )
         await self._hold(offer, held)
         async with self.context.database.transaction() as tx:

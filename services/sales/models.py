@@ -6,10 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from maas.fares.pass_options import PassOption
 from maas.journeys import Journey
 from maas.offers import RIDERS_MAX, Offer
 from maas.orders import Order, OrderedComponent, OrderState
-from maas.prices import FareMedium, JourneyPrice, RiderCategory
+from maas.prices import FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.money import Money
 from payments.ports import PaymentState
 
@@ -42,6 +43,8 @@ class OfferView(Model):
     journey: Journey
     prices: list[JourneyPrice]
     total: Money
+    other_media: list[MediumTotal]
+    pass_options: list[PassOption]
     quoted_at: datetime
     expires_at: datetime
 
@@ -53,6 +56,8 @@ class OfferView(Model):
             journey=offer.journey,
             prices=list(offer.prices),
             total=offer.total,
+            other_media=list(offer.other_media),
+            pass_options=list(offer.pass_options),
             quoted_at=offer.quoted_at,
             expires_at=offer.expires_at,
         )

@@ -9,8 +9,8 @@ from maas.errors import JourneyNotFound
 from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
-from maas.ports import Hold, HoldState
-from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
+from maas.ports import Hold, HoldState, PriceWorlds
+from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.errors import PaymentNotFound, ProviderUnavailable
 from payments.money import Money, yen
 from payments.ports import Payment, PaymentState, Refund, RefundState, SavedMethod
@@ -58,6 +58,20 @@ class OneJourneyPlanner:
             island_price(rider, amounts) if rider is RiderCategory.CHILD else island_price(rider)
             for rider in riders
         ]
+
+    async def price_worlds(
+        self,
+        *,
+        journey: Journey,
+        riders: Sequence[RiderCategory],
+        fare_class: str | None,
+        home: str | None,
+    ) -> PriceWorlds:
+        assert journey.journey_id == "test-journey", f"{riders} {fare_class} {home}"
+        ic = MediumTotal(medium=FareMedium.IC, total=yen(8_800))
+        card = MediumTotal(medium=FareMedium.CARD, total=None, reason="the ship takes no cards")
+        app = MediumTotal(medium=FareMedium.APP, total=yen(8_810))
+        return PriceWorlds(media=(ic, card, app), passes=())
 
     async def decide_refund(
         self,

@@ -60,6 +60,15 @@ async def test_a_journey_is_planned_priced_and_found_again(planning: PlanningHou
         journey=best, riders=RIDERS, medium=FareMedium.IC, fare_class=None, home=None, passes=()
     )
     assert [price.total.amount_minor for price in prices] == [461, 230]
+    worlds = await planning.port.price_worlds(journey=best, riders=RIDERS, fare_class=None, home=None)
+    # 461 + 230 by IC, 470 + 240 by ticket and by our own; ゆりかもめ takes no bank cards.
+    assert {each.medium: each.total and each.total.amount_minor for each in worlds.media} == {
+        FareMedium.IC: 691,
+        FareMedium.TICKET: 710,
+        FareMedium.APP: 710,
+        FareMedium.CARD: None,
+    }
+    assert worlds.passes[0].row.pass_id in {"toei_marugoto", "yurikamome_day"}
     ((kind, payload),) = await events(planning)
     assert kind == "JourneysPlanned"
     assert payload["journey_count"] == len(result.journeys)
