@@ -10,6 +10,7 @@ from services.cli.plan import plan
 from services.cli.settle import settle
 from services.cli.up import up
 from services.cli.validate import validate
+from services.cli.validator.commands import validator
 
 app = typer.Typer(
     name="maas",
@@ -23,3 +24,4 @@ app = typer.Typer(
 for verb in (up, demo, load, plan, settle, check, validate):
     app.command()(verb)
 app.add_typer(keys, name="keys")
+app.add_typer(validator, name="validator")

@@ -116,7 +116,7 @@ def test_a_full_ticket_on_a_device_is_125_bytes_and_a_qr_code_of_version_8_m() -
 
 @pytest.mark.parametrize(("period", "slot"), [(0, 0), (61, 0), (5, 0), (30, 5760)])
 def test_a_chain_that_cannot_be_is_malformed(period: int, slot: int) -> None:
-    # Two days in periods of 5 s are 34,560 links, more than 32,768; of 30 s they are the numbers 0 to 5,759.
+    # Two days in periods of 5 s are 34,560 links, more than 16,384; of 30 s they are the numbers 0 to 5,759.
     body = write_layout_2(flags=0x80) + bytes([period]) + slot.to_bytes(2, "big") + bytes(12)
     assert authenticate(encode_base45(body + bytes(64)), keys=KEYS).status is VerdictStatus.MALFORMED
 

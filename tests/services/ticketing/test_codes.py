@@ -260,7 +260,7 @@ async def test_binding_needs_the_devices_own_proof_for_this_edition(counter: Cou
         {"valid_from": "2026-05-19T03:59:00+09:00"},
         {"valid_until": "2026-05-23T04:00:00+09:00"},
         {"valid_from": "2026-05-20T04:00:30+09:00"},
-        {"period_s": 5},  # two days of five seconds are 34,560 periods
+        {"period_s": 10},  # two days of ten seconds are 17,280 periods, more than 16,384
         {"valid_until": "2026-05-20T18:59:00+09:00"},  # over before now
     ],
 )
