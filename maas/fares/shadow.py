@@ -9,7 +9,7 @@ Not here  Which rides happened (services); people's names: a ride has a category
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from maas.errors import FareNotFound
@@ -17,6 +17,9 @@ from maas.fares.engine import FareEngine
 from maas.fares.riders import ALONE, Company
 from maas.journeys import Journey, Place
 from maas.prices import FareMedium, JourneyPrice, RiderCategory
+
+RIDES_SHOWN_MIN = 10
+OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,33 @@ def compare_tariffs(
         for operator_id in sorted(shares.keys() | new_shares.keys()):
             report.by_operator[operator_id].add(shares.get(operator_id, 0), new_shares.get(operator_id, 0))
     return report
+
+
+def merge_small(
+    groups: Mapping[str, Difference], *, rides_min: int = RIDES_SHOWN_MIN
+) -> dict[str, Difference]:
+    """The groups that are large enough to be shown, and all others as one: nobody is found among few.
+
+    A rest that is too small by itself takes the smallest group with it.
+    """
+    ordered = sorted(groups.items(), key=lambda item: (item[1].ride_count, item[0]))
+    rest: list[Difference] = []
+    while ordered and (ordered[0][1].ride_count < rides_min or 0 < _count(rest) < rides_min):
+        rest.append(ordered.pop(0)[1])
+    shown = dict(sorted(ordered))
+    if rest:
+        shown[OTHERS] = Difference(
+            ride_count=_count(rest),
+            before_minor=sum(each.before_minor for each in rest),
+            after_minor=sum(each.after_minor for each in rest),
+            dearer_count=sum(each.dearer_count for each in rest),
+            cheaper_count=sum(each.cheaper_count for each in rest),
+        )
+    return shown
+
+
+def _count(groups: Iterable[Difference]) -> int:
+    return sum(each.ride_count for each in groups)
 
 
 def _find_price(engine: FareEngine, ride: PastRide) -> JourneyPrice | None:

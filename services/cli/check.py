@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,11 +10,8 @@ import typer
 from rich.console import Console
 
 from services.cli.check_seals import list_broken_seals
+from services.cli.database import database_url
 from services.cli.errors import CommandFailed
-from services.cli.folder import claim_folder, hold_folder
-from services.cli.servers import check_servers
-from services.platform.embedded.errors import EmbeddedServerError
-from services.platform.embedded.postgres import EmbeddedPostgres, find_running_url
 from services.platform.settings import Settings
 
 console = Console(highlight=False)
@@ -177,7 +171,7 @@ def check(
       maas check ledger
       maas check settlement
     """
-    with _database_url(Settings.from_environment(os.environ)) as url:
+    with database_url(Settings.from_environment(os.environ)) as url:
         try:
             wrong = asyncio.run(list_wrong(url, books or list(Books)))
         except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
@@ -226,28 +220,3 @@ async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
             else:
                 console.print(f"[green]sound[/green]  {books}: no case where {sentence}")
     return found
-
-
-@contextmanager
-def _database_url(settings: Settings) -> Iterator[str]:
-    """DATABASE_URL, the running embedded server's, or that of one started for this check."""
-    folder = settings.data_dir / "postgres"
-    check_servers(replace(settings, redis_url=""))
-    url = settings.database_url or (find_running_url(folder) if folder.exists() else None)
-    if url:
-        yield url
-        return
-    if not folder.exists():
-        raise CommandFailed(
-            f"{settings.data_dir} holds no database. Set MAAS_DATA to its folder, or DATABASE_URL."
-        )
-    try:
-        claim_folder(settings.data_dir)
-        with hold_folder(settings.data_dir):
-            server = EmbeddedPostgres(folder)
-            try:
-                yield server.start()
-            finally:
-                server.stop()
-    except EmbeddedServerError as error:
-        raise CommandFailed(str(error)) from error

@@ -8,6 +8,7 @@ from services.cli.keys import keys
 from services.cli.load import load
 from services.cli.plan import plan
 from services.cli.settle import settle
+from services.cli.shadow import shadow
 from services.cli.up import up
 from services.cli.validate import validate
 from services.cli.validator.commands import validator
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (up, demo, load, plan, settle, check, validate):
+for verb in (up, demo, load, plan, settle, check, shadow, validate):
     app.command()(verb)
 app.add_typer(keys, name="keys")
 app.add_typer(validator, name="validator")
