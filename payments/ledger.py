@@ -17,10 +17,11 @@ Source    TigerBeetle's state machine, for the habits; its limits and flags are 
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from uuid import UUID
 
 from payments.accounts import Account, AccountId, Balance, Bound
@@ -33,13 +34,14 @@ AMOUNT_MINOR_MAX = 10**12
 
 TIMEOUT_S_MAX = 366 * 24 * 3600
 
-MOVING_KINDS = frozenset({TransferKind.POSTED, TransferKind.POST_PENDING})
-RESOLVING_KINDS = frozenset({TransferKind.POST_PENDING, TransferKind.VOID_PENDING})
+# Looking a member up in its enum, and hashing it, cost more than the rest of a check: here they have names.
+POSTED, PENDING = TransferKind.POSTED, TransferKind.PENDING
+POST_PENDING, VOID_PENDING = TransferKind.POST_PENDING, TransferKind.VOID_PENDING
+CREATED, EXISTS = TransferStatus.CREATED, TransferStatus.EXISTS
 
-LASTING_REFUSALS = frozenset(TransferStatus) - {
-    TransferStatus.CREATED,
-    TransferStatus.EXISTS,
-    TransferStatus.EXISTS_WITH_DIFFERENT_FIELDS,
+LASTING_REFUSALS = frozenset(status for status in TransferStatus if not status.is_other_under_this_id) - {
+    CREATED,
+    EXISTS,
     TransferStatus.ID_ALREADY_FAILED,
     TransferStatus.LINKED_EVENT_FAILED,
     TransferStatus.LINKED_CHAIN_OPEN,
@@ -116,7 +118,7 @@ class Ledger:
     recorded  every transfer in the books, by id
     refused   every id that was used up by a refusal, with the refusal
     holds     every PENDING transfer, by its id
-    entries   what was recorded since this value was made, in order
+    log       what was recorded since this value was made, in order, with the instant
     refusals  transfers that used their id up since this value was made
     """
 
@@ -124,7 +126,7 @@ class Ledger:
     recorded: dict[UUID, Transfer] = field(default_factory=dict)
     refused: dict[UUID, TransferStatus] = field(default_factory=dict)
     holds: dict[UUID, Hold] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    log: list[tuple[Transfer, datetime]] = field(default_factory=list)
     refusals: list[tuple[Transfer, TransferStatus]] = field(default_factory=list)
     _expiries: list[tuple[datetime, UUID]] = field(default_factory=list)
 
@@ -144,7 +146,21 @@ class Ledger:
         for transfer in transfers:
             check_form(transfer)
         self.expire(now=now)
-        return [status for chain in _list_chains(transfers) for status in self._post_chain(chain, now)]
+        statuses: list[TransferStatus] = []
+        chain_start = 0
+        for index, transfer in enumerate(transfers):
+            if transfer.linked:
+                continue
+            if index == chain_start:
+                statuses.append(self._post_alone(transfer, now))
+            else:
+                statuses += self._post_chain(transfers[chain_start : index + 1], now)
+            chain_start = index + 1
+        left_open = len(transfers) - chain_start
+        if left_open:
+            statuses += [TransferStatus.LINKED_EVENT_FAILED] * (left_open - 1)
+            statuses.append(TransferStatus.LINKED_CHAIN_OPEN)
+        return statuses
 
     def expire(self, *, now: datetime) -> list[UUID]:
         """Free the holds whose time is over. Returns their ids."""
@@ -170,14 +186,14 @@ class Ledger:
     ) -> list[Entry]:
         """Posted movements of an account with sequence above `after_sequence`, effective before `until`."""
         wanted = (
-            entry
-            for entry in self.entries
-            if entry.sequence > after_sequence
-            and entry.transfer.kind in MOVING_KINDS
-            and entry.transfer.effective_at < until
-            and account_id in (entry.transfer.debit, entry.transfer.credit)
+            Entry(sequence=sequence, transfer=transfer, recorded_at=recorded_at)
+            for sequence, (transfer, recorded_at) in enumerate(self.log, start=1)
+            if sequence > after_sequence
+            and is_moving(transfer)
+            and transfer.effective_at < until
+            and account_id in (transfer.debit, transfer.credit)
         )
-        return [entry for entry, _ in zip(wanted, range(limit), strict=False)]
+        return list(islice(wanted, limit))
 
     def get_trial_balance(self, *, now: datetime) -> TrialBalance:
         """Sums over all accounts at `now`."""
@@ -191,21 +207,25 @@ class Ledger:
             balances=balances,
         )
 
+    def _post_alone(self, transfer: Transfer, now: datetime) -> TransferStatus:
+        status = self._status(transfer)
+        if status is CREATED:
+            self._record(transfer, now)
+        elif status in LASTING_REFUSALS:
+            self._use_up(transfer, status)
+        return status
+
     def _post_chain(self, chain: Sequence[Transfer], now: datetime) -> list[TransferStatus]:
         """All of the chain, or none of it and the reason at the place where it broke."""
-        if chain[-1].linked:
-            return [TransferStatus.LINKED_EVENT_FAILED] * (len(chain) - 1) + [
-                TransferStatus.LINKED_CHAIN_OPEN
-            ]
         statuses: list[TransferStatus] = []
         created: list[Transfer] = []
         for transfer in chain:
             status = self._status(transfer)
             statuses.append(status)
-            if status is TransferStatus.CREATED:
+            if status is CREATED:
                 self._record(transfer, now)
                 created.append(transfer)
-            elif status is not TransferStatus.EXISTS:
+            elif status is not EXISTS:
                 break
         if statuses[-1].is_done:
             return statuses
@@ -219,33 +239,31 @@ class Ledger:
         broken_at = len(statuses) - 1
         refusal = statuses[-1]
         if refusal in LASTING_REFUSALS:
-            self.refused[chain[broken_at].transfer_id] = refusal
-            self.refusals.append((chain[broken_at], refusal))
+            self._use_up(chain[broken_at], refusal)
         before = [
-            TransferStatus.EXISTS
-            if transfer.transfer_id in self.recorded
-            else TransferStatus.LINKED_EVENT_FAILED
+            EXISTS if transfer.transfer_id in self.recorded else TransferStatus.LINKED_EVENT_FAILED
             for transfer in chain[:broken_at]
         ]
         behind = [TransferStatus.LINKED_EVENT_FAILED] * (len(chain) - broken_at - 1)
         return [*before, refusal, *behind]
 
+    def _use_up(self, transfer: Transfer, refusal: TransferStatus) -> None:
+        self.refused[transfer.transfer_id] = refusal
+        self.refusals.append((transfer, refusal))
+
     def _status(self, transfer: Transfer) -> TransferStatus:
         """The one answer, by the fixed precedence. CREATED promises that recording cannot fail."""
         known = self.recorded.get(transfer.transfer_id)
         if known is not None:
-            if is_same_movement(known, transfer):
-                return TransferStatus.EXISTS
-            return TransferStatus.EXISTS_WITH_DIFFERENT_FIELDS
-        if transfer.transfer_id in self.refused:
+            return compare_movements(known, transfer)
+        if self.refused and transfer.transfer_id in self.refused:
             return TransferStatus.ID_ALREADY_FAILED
-        return (
-            self._find_account_refusal(transfer)
-            or _find_kind_refusal(transfer)
-            or self._find_hold_refusal(transfer)
-            or self._find_bound_refusal(transfer)
-            or TransferStatus.CREATED
-        )
+        refusal = self._find_account_refusal(transfer) or _find_kind_refusal(transfer)
+        if refusal is not None:
+            return refusal
+        if transfer.pending_id is not None:
+            return self._find_hold_refusal(transfer, transfer.pending_id) or CREATED
+        return self._find_bound_refusal(transfer) or CREATED
 
     def _find_account_refusal(self, transfer: Transfer) -> TransferStatus | None:
         if transfer.amount_minor <= 0:
@@ -261,10 +279,9 @@ class Ledger:
             return TransferStatus.CURRENCY_MUST_MATCH
         return None
 
-    def _find_hold_refusal(self, transfer: Transfer) -> TransferStatus | None:
-        if transfer.pending_id is None:
-            return None
-        hold = self.holds.get(transfer.pending_id)
+    def _find_hold_refusal(self, transfer: Transfer, hold_id: UUID) -> TransferStatus | None:
+        """A resolution moves at most what its hold already counted, so it is asked about no bound."""
+        hold = self.holds.get(hold_id)
         if hold is None:
             return TransferStatus.PENDING_TRANSFER_NOT_FOUND
         if (hold.transfer.debit, hold.transfer.credit) != (transfer.debit, transfer.credit):
@@ -273,12 +290,11 @@ class Ledger:
             return RESOLVED_REFUSALS[hold.state]
         if transfer.amount_minor > hold.transfer.amount_minor:
             return TransferStatus.EXCEEDS_PENDING_AMOUNT
+        if transfer.kind is VOID_PENDING and transfer.amount_minor != hold.transfer.amount_minor:
+            return TransferStatus.PENDING_TRANSFER_HAS_DIFFERENT_AMOUNT
         return None
 
     def _find_bound_refusal(self, transfer: Transfer) -> TransferStatus | None:
-        """A resolution moves at most what its hold already counted, so bounds ask about new amounts only."""
-        if transfer.kind in RESOLVING_KINDS:
-            return None
         if self.accounts[transfer.debit].refuses_debit(transfer.amount_minor):
             return TransferStatus.EXCEEDS_CREDITS
         if self.accounts[transfer.credit].refuses_credit(transfer.amount_minor):
@@ -288,28 +304,29 @@ class Ledger:
     def _record(self, transfer: Transfer, now: datetime) -> None:
         """Write the transfer into the books. Every check was made."""
         self.recorded[transfer.transfer_id] = transfer
-        self.entries.append(Entry(sequence=len(self.entries) + 1, transfer=transfer, recorded_at=now))
-        if transfer.kind in MOVING_KINDS:
+        self.log.append((transfer, now))
+        kind = transfer.kind
+        if kind is POSTED or kind is POST_PENDING:
             self._move(transfer, transfer.amount_minor)
-        if transfer.kind is TransferKind.PENDING:
+        if kind is PENDING:
             self._hold(transfer, now)
-        if transfer.kind in RESOLVING_KINDS:
-            assert transfer.pending_id is not None, "a resolution names its hold: it was checked"
-            posted = transfer.kind is TransferKind.POST_PENDING
-            self._resolve(self.holds[transfer.pending_id], HoldState.POSTED if posted else HoldState.VOIDED)
+        elif transfer.pending_id is not None:
+            self._resolve(
+                self.holds[transfer.pending_id],
+                HoldState.POSTED if kind is POST_PENDING else HoldState.VOIDED,
+            )
 
     def _take_back(self, transfer: Transfer) -> None:
         """Undo `_record`. Called in the reverse order of recording, so the entry is the last one."""
-        entry = self.entries.pop()
-        assert entry.transfer is transfer, "a broken chain is taken back from its end"
+        last, _ = self.log.pop()
+        assert last is transfer, "a broken chain is taken back from its end"
         del self.recorded[transfer.transfer_id]
-        if transfer.kind in MOVING_KINDS:
+        if is_moving(transfer):
             self._move(transfer, -transfer.amount_minor)
-        if transfer.kind is TransferKind.PENDING:
+        if transfer.kind is PENDING:
             hold = self.holds.pop(transfer.transfer_id)
             self._add_pending(hold.transfer, -hold.transfer.amount_minor)
-        if transfer.kind in RESOLVING_KINDS:
-            assert transfer.pending_id is not None, "a resolution names its hold: it was checked"
+        elif transfer.pending_id is not None:
             hold = self.holds[transfer.pending_id]
             hold.state = HoldState.OPEN
             self._add_pending(hold.transfer, hold.transfer.amount_minor)
@@ -335,19 +352,32 @@ class Ledger:
         self._add_pending(hold.transfer, -hold.transfer.amount_minor)
 
 
-def is_same_movement(known: Transfer, asked: Transfer) -> bool:
-    """Whether a second transfer of an id is a retry of the first."""
-    return (
-        known.debit == asked.debit
-        and known.credit == asked.credit
-        and known.amount_minor == asked.amount_minor
-        and known.currency == asked.currency
-        and known.kind == asked.kind
-        and known.pending_id == asked.pending_id
-        and known.timeout_s == asked.timeout_s
-        and known.code == asked.code
-        and known.reference == asked.reference
-    )
+def is_moving(transfer: Transfer) -> bool:
+    """Whether it moves money, rather than holding it or letting it go."""
+    return transfer.kind is POSTED or transfer.kind is POST_PENDING
+
+
+def is_resolving(transfer: Transfer) -> bool:
+    """Whether it ends a hold."""
+    return transfer.kind is POST_PENDING or transfer.kind is VOID_PENDING
+
+
+def compare_movements(known: Transfer, asked: Transfer) -> TransferStatus:
+    """Whether a second transfer of an id is a retry of the first, or the first field by which it is not."""
+    for differs, status in (
+        (known.kind is not asked.kind, TransferStatus.EXISTS_WITH_DIFFERENT_KIND),
+        (known.pending_id != asked.pending_id, TransferStatus.EXISTS_WITH_DIFFERENT_PENDING_ID),
+        (known.timeout_s != asked.timeout_s, TransferStatus.EXISTS_WITH_DIFFERENT_TIMEOUT),
+        (known.debit != asked.debit, TransferStatus.EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT),
+        (known.credit != asked.credit, TransferStatus.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT),
+        (known.amount_minor != asked.amount_minor, TransferStatus.EXISTS_WITH_DIFFERENT_AMOUNT),
+        (known.currency != asked.currency, TransferStatus.EXISTS_WITH_DIFFERENT_CURRENCY),
+        (known.code is not asked.code, TransferStatus.EXISTS_WITH_DIFFERENT_CODE),
+        (known.reference != asked.reference, TransferStatus.EXISTS_WITH_DIFFERENT_REFERENCE),
+    ):
+        if differs:
+            return status
+    return EXISTS
 
 
 def check_form(transfer: Transfer) -> None:
@@ -358,22 +388,12 @@ def check_form(transfer: Transfer) -> None:
 
 
 def _find_kind_refusal(transfer: Transfer) -> TransferStatus | None:
-    resolves = transfer.kind in RESOLVING_KINDS
+    kind = transfer.kind
+    resolves = kind is POST_PENDING or kind is VOID_PENDING
     if resolves and transfer.pending_id is None:
         return TransferStatus.PENDING_ID_REQUIRED
     if not resolves and transfer.pending_id is not None:
         return TransferStatus.PENDING_ID_FORBIDDEN
-    if transfer.timeout_s is not None and transfer.kind is not TransferKind.PENDING:
+    if transfer.timeout_s is not None and kind is not PENDING:
         return TransferStatus.TIMEOUT_FORBIDDEN
     return None
-
-
-def _list_chains(transfers: Sequence[Transfer]) -> Iterator[Sequence[Transfer]]:
-    """The batch cut behind every transfer that is not linked to its successor."""
-    start = 0
-    for index, transfer in enumerate(transfers):
-        if not transfer.linked:
-            yield transfers[start : index + 1]
-            start = index + 1
-    if start < len(transfers):
-        yield transfers[start:]

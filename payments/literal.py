@@ -11,7 +11,8 @@ Idea      One statement a line, `#` starts a comment. Names are free words; ids 
     balance rider debits 250 0 credits 1000 0  posted and pending sums that must hold here
 
           After the amount may stand, in any order: `pending`, `post ID`, `void ID`, `timeout SECONDS`,
-          `linked`, `currency CODE`, `reference WORD`, `hold ID` (names a hold and does nothing to it).
+          `linked`, `currency CODE`, `code WORD` (of TransferCode), `reference WORD`, `hold ID` (names a hold
+          and does nothing to it).
           Neighbouring transfer lines are one batch; any other line, also an empty one, ends it.
 Not here  Running it: `play` runs a script on a pure Ledger; the store's tests walk over the steps themselves.
 """
@@ -194,8 +195,9 @@ def _read_word(word: str, rest: Iterator[str]) -> tuple[str, object]:
             return "timeout_s", int(_next_word(word, rest))
         case "linked":
             return "linked", True
-        case "currency" | "reference":
-            return word, _next_word(word, rest)
+        case "code" | "currency" | "reference":
+            said = _next_word(word, rest)
+            return word, TransferCode(said) if word == "code" else said
     raise ScriptInvalid(f"{word!r} is no word of a transfer")
 
 

@@ -52,7 +52,8 @@ class Transfer:
     """Move `amount_minor` (> 0) from `debit` to `credit`.
 
     `pending_id` names the hold that POST_PENDING or VOID_PENDING resolves; their accounts must be the
-    hold's; POST_PENDING moves at most the held amount, in full when `amount_minor` equals it.
+    hold's; POST_PENDING moves at most the held amount, in full when `amount_minor` equals it, and frees the
+    rest; VOID_PENDING names the held amount and frees it.
     `linked` chains this transfer to the next one of the batch: all of a chain happen or none.
     `timeout_s` (PENDING only) frees the hold that many seconds after it was recorded; None never does.
     `effective_at` is when it counts for the books; the ledger adds when it was recorded.
@@ -80,7 +81,15 @@ class TransferStatus(StrEnum):
     EXISTS = "exists"
     LINKED_EVENT_FAILED = "linked_event_failed"
     LINKED_CHAIN_OPEN = "linked_chain_open"
-    EXISTS_WITH_DIFFERENT_FIELDS = "exists_with_different_fields"
+    EXISTS_WITH_DIFFERENT_KIND = "exists_with_different_kind"
+    EXISTS_WITH_DIFFERENT_PENDING_ID = "exists_with_different_pending_id"
+    EXISTS_WITH_DIFFERENT_TIMEOUT = "exists_with_different_timeout"
+    EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT = "exists_with_different_debit_account"
+    EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT = "exists_with_different_credit_account"
+    EXISTS_WITH_DIFFERENT_AMOUNT = "exists_with_different_amount"
+    EXISTS_WITH_DIFFERENT_CURRENCY = "exists_with_different_currency"
+    EXISTS_WITH_DIFFERENT_CODE = "exists_with_different_code"
+    EXISTS_WITH_DIFFERENT_REFERENCE = "exists_with_different_reference"
     ID_ALREADY_FAILED = "id_already_failed"
     AMOUNT_MUST_BE_POSITIVE = "amount_must_be_positive"
     ACCOUNTS_MUST_BE_DIFFERENT = "accounts_must_be_different"
@@ -96,13 +105,19 @@ class TransferStatus(StrEnum):
     PENDING_TRANSFER_ALREADY_VOIDED = "pending_transfer_already_voided"
     PENDING_TRANSFER_EXPIRED = "pending_transfer_expired"
     EXCEEDS_PENDING_AMOUNT = "exceeds_pending_amount"
+    PENDING_TRANSFER_HAS_DIFFERENT_AMOUNT = "pending_transfer_has_different_amount"
     EXCEEDS_CREDITS = "exceeds_credits"
     EXCEEDS_DEBITS = "exceeds_debits"
 
     @property
     def is_done(self) -> bool:
         """The transfer is in the books, now or since an earlier try."""
-        return self in (TransferStatus.CREATED, TransferStatus.EXISTS)
+        return self is TransferStatus.CREATED or self is TransferStatus.EXISTS
+
+    @property
+    def is_other_under_this_id(self) -> bool:
+        """Another transfer is in the books under this id; the status names the first field that differs."""
+        return self.value.startswith("exists_with_different_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from services.cli.check_ledger import LEDGER_CHECKS
 from services.cli.check_seals import list_broken_seals
 from services.cli.database import database_url
 from services.cli.errors import CommandFailed
@@ -25,73 +26,6 @@ class Books(StrEnum):
     LEDGER = "ledger"
     SETTLEMENT = "settlement"
 
-
-LEDGER_CHECKS = {
-    "posted debits and credits of all accounts differ": """
-        select sum(debits_posted) || ' <> ' || sum(credits_posted) from ledger.accounts
-        having sum(debits_posted) <> sum(credits_posted)""",
-    "an account's balance is not the sum of its transfers": """
-        with movements as (
-            select debit as account_id, amount_minor as debits, 0 as credits from ledger.transfers
-            where refusal is null and kind in ('posted', 'post_pending')
-            union all
-            select credit, 0, amount_minor from ledger.transfers
-            where refusal is null and kind in ('posted', 'post_pending')
-        ), sums as (
-            select account_id, sum(debits) as debits, sum(credits) as credits from movements group by 1
-        )
-        select coalesce(balances.account_id, sums.account_id || ' (not open)')
-        from (select account_id, sum(debits_posted) as debits_posted, sum(credits_posted) as credits_posted
-              from ledger.accounts group by 1) as balances
-        full join sums using (account_id)
-        where balances.account_id is null
-           or debits_posted <> coalesce(debits, 0) or credits_posted <> coalesce(credits, 0)""",
-    "a pending balance is not the sum of the open holds": """
-        with held as (
-            select debit as account_id, amount_minor as debits, 0 as credits from ledger.open_holds
-            union all
-            select credit, 0, amount_minor from ledger.open_holds
-        ), sums as (
-            select account_id, sum(debits) as debits, sum(credits) as credits from held group by 1
-        )
-        select account_id
-        from ledger.accounts left join sums using (account_id)
-        group by account_id, debits, credits
-        having sum(debits_pending) <> coalesce(debits, 0) or sum(credits_pending) <> coalesce(credits, 0)""",
-    "an account is beyond its bound": """
-        select account_id from ledger.accounts
-        where (bound = 'debits_must_not_exceed_credits'
-               and debits_posted + debits_pending > credits_posted)
-           or (bound = 'credits_must_not_exceed_debits'
-               and credits_posted + credits_pending > debits_posted)""",
-    "a transfer is in another currency than its accounts": """
-        select transfer_id::text from ledger.transfers
-        join ledger.accounts on account_id in (debit, credit) and lane = 0
-        where refusal is null and transfers.currency <> accounts.currency""",
-    "the lanes of an account have other terms than the account": """
-        select account_id from ledger.accounts
-        group by account_id having count(distinct (bound, currency)) > 1 or min(lane) <> 0""",
-    "a resolution does not fit its hold": """
-        select resolution.transfer_id::text from ledger.transfers as resolution
-        left join ledger.transfers as hold
-            on hold.transfer_id = resolution.pending_id and hold.refusal is null and hold.kind = 'pending'
-        where resolution.refusal is null and resolution.pending_id is not null
-          and (hold.transfer_id is null or resolution.amount_minor > hold.amount_minor
-               or (resolution.debit, resolution.credit) <> (hold.debit, hold.credit))""",
-    "a hold is resolved twice": """
-        select pending_id::text from ledger.transfers where refusal is null and pending_id is not null
-        group by 1 having count(*) > 1""",
-    "an open hold is resolved, or is no hold in the books": """
-        select open_holds.transfer_id::text from ledger.open_holds
-        left join ledger.transfers as hold
-            on hold.transfer_id = open_holds.transfer_id and hold.refusal is null and hold.kind = 'pending'
-        left join ledger.transfers as resolution
-            on resolution.pending_id = open_holds.transfer_id and resolution.refusal is null
-        where hold.transfer_id is null or resolution.transfer_id is not null
-           or (hold.debit, hold.credit, hold.amount_minor)
-              <> (open_holds.debit, open_holds.credit, open_holds.amount_minor)""",
-}
-"""What must not be found: a sentence, and the query that finds what is wrong."""
 
 SETTLEMENT_CHECKS = {
     "net positions do not sum to zero": """

@@ -130,9 +130,9 @@ class Feeds:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """One load at a time in the whole house; others wait their turn."""
-        async with self._database.pool.acquire() as connection:
+        async with self._database.session() as connection:
             await connection.execute(queries["lock_loads"], store.LOADS_LOCK, timeout=_WAIT_S_MAX)
-            # Giving the connection back releases its locks.
+            # The end of the session's block releases its locks.
             yield
 
     async def _compile(self, job: CompileJob) -> LoadReport:
@@ -199,7 +199,7 @@ class Feeds:
 
     async def clean_up(self) -> None:
         """Remove the leftovers of loads that were cut off. Does nothing while a load is running."""
-        async with self._database.pool.acquire() as connection:
+        async with self._database.session() as connection:
             if not await connection.fetchval(queries["try_lock_loads"], store.LOADS_LOCK):
                 return
             known = await store.list_versions(connection)

@@ -1,72 +1,121 @@
 """The accounts as they will be once everything on its way is written: decisions ahead of the database.
 
 Problem   Asking the database before each decision, and holding locks meanwhile, costs more than writing.
-Idea      This process remembers the accounts it wrote last and decides upon them at once, also while the
-          batch before is still being written. Writing compares (decisions.py): if another process moved an
-          account, if an id was used before, or if the batch before failed, nothing is written; then all of
-          this is forgotten and the batch is decided again upon what the database says, under locks.
-          Only what needs no more than accounts is decided here. Resolutions need their holds, and an
-          account with a bound whose holds might have run out needs these: both are left to the locked way.
-Invariant Nothing here is ever the reason for an answer that was not compared with the database first.
+Idea      This process remembers the accounts that it wrote last and the holds that it made, and decides upon
+          them at once, also while earlier batches are still being written. What it remembers is a guess:
+          writing checks what the decision depends on (decisions.py). Where the guess was wrong (another
+          process moved the account, ended the hold or used the id; an earlier batch failed) nothing is
+          written, the guess is dropped, and the batch is decided again upon what the database says, locked.
+          An answer that writes nothing, such as EXISTS, would be checked by nothing, and a shortage may end
+          with a hold that ran out meanwhile: both are left to the locked way.
+Invariant Nothing here is ever the reason for an answer that was not checked by the database first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from payments.accounts import AccountId, Bound
-from payments.ledger import LASTING_REFUSALS, RESOLVING_KINDS, AccountTotals, Ledger
-from payments.transfers import Transfer, TransferStatus
+from payments.ledger import (
+    CREATED,
+    LASTING_REFUSALS,
+    PENDING,
+    AccountTotals,
+    Hold,
+    HoldState,
+    Ledger,
+    is_resolving,
+)
+from payments.transfers import Transfer
 from services.ledger.decisions import Decision
 
-_COMPARED = LASTING_REFUSALS | {TransferStatus.CREATED}
-"""The answers that use their id up: writing them finds out whether it was used before."""
-
 ACCOUNTS_MAX = 300_000
-"""Above it everything is forgotten: about 100 MB of memory."""
+"""Above it all accounts are forgotten: about 100 MB of memory."""
+
+HOLDS_MAX = 100_000
+"""Above it all holds are forgotten, and theirs go the locked way."""
 
 
 class AccountsAhead:
-    """Accounts by id, with what was decided but is perhaps not written yet."""
+    """Accounts and open holds by id, with what was decided but is perhaps not written yet."""
 
     def __init__(self) -> None:
         self._accounts: dict[AccountId, AccountTotals] = {}
+        self._holds: dict[UUID, Hold] = {}
 
     def list_unknown(self, asked: Sequence[Transfer]) -> list[AccountId]:
         """The accounts of these transfers that are not remembered."""
-        names = {account_id for each in asked for account_id in (each.debit, each.credit)}
+        names = {each.debit for each in asked}
+        names.update([each.credit for each in asked])
         return [account_id for account_id in names if account_id not in self._accounts]
 
-    def learn(self, accounts: Sequence[AccountTotals]) -> None:
+    def learn(self, accounts: Iterable[AccountTotals], holds: Iterable[Hold] = ()) -> None:
         """Remember what the database said."""
-        if len(self._accounts) + len(accounts) > ACCOUNTS_MAX:
+        if len(self._accounts) > ACCOUNTS_MAX:
             self._accounts.clear()
+        if len(self._holds) > HOLDS_MAX:
+            self._holds.clear()
         self._accounts.update((each.account.account_id, each) for each in accounts)
+        for hold in holds:
+            if hold.state is HoldState.OPEN:
+                self._holds[hold.transfer.transfer_id] = hold
+            else:
+                self._holds.pop(hold.transfer.transfer_id, None)
 
-    def forget(self) -> None:
-        """Something was not written as decided: nothing remembered can be trusted."""
-        self._accounts.clear()
+    def drop(self, decision: Decision) -> None:
+        """This was not written as decided: what it went through cannot be trusted."""
+        for account_id in decision.before:
+            self._accounts.pop(account_id, None)
+        for hold_id in decision.ledger.holds:
+            self._holds.pop(hold_id, None)
 
     def find_decision(
         self, batches: Sequence[Sequence[Transfer]], asked: Sequence[Transfer], *, now: datetime
     ) -> Decision | None:
-        """The answers, if accounts alone decide them. Accounts that are not remembered count as not open."""
+        """The answers, if what is remembered decides them. Accounts that are not count as not open."""
+        holds = self._find_holds(asked, now)
+        if holds is None:
+            return None
         touched: dict[AccountId, AccountTotals] = {}
         for each in asked:
-            if each.kind in RESOLVING_KINDS:
-                return None
             for account_id in (each.debit, each.credit):
                 totals = self._accounts.get(account_id)
                 if totals is not None:
                     touched[account_id] = totals
-        if any(_may_free_holds(totals) for totals in touched.values()):
-            return None
-        decision = Decision(Ledger(accounts=touched), set(), now)
+        decision = Decision(Ledger(accounts=touched, holds=holds), now, frozenset(holds))
         decision.decide(batches)
-        if not all(status in _COMPARED for answers in decision.statuses for status in answers):
-            # An answer that writes nothing is compared with nothing: an id in it may be known since long ago.
-            self.forget()
+        if not _is_checked_when_written(decision):
+            decision.undo()
             return None
+        if decision.ledger.holds:
+            self.learn((), decision.ledger.holds.values())
         return decision
+
+    def _find_holds(self, asked: Sequence[Transfer], now: datetime) -> dict[UUID, Hold] | None:
+        """The holds that are to be resolved, or None where one is not known to be open."""
+        holds: dict[UUID, Hold] = {}
+        made = {each.transfer_id for each in asked if each.kind is PENDING}
+        for each in asked:
+            if each.pending_id is None or not is_resolving(each) or each.pending_id in made:
+                continue
+            hold = self._holds.get(each.pending_id)
+            if hold is None or (hold.expires_at is not None and hold.expires_at <= now):
+                return None
+            holds[each.pending_id] = hold
+        return holds
+
+
+def _is_checked_when_written(decision: Decision) -> bool:
+    for answers in decision.statuses:
+        for status in answers:
+            if status is not CREATED and status not in LASTING_REFUSALS:
+                return False
+    if any(is_resolving(transfer) for transfer, _ in decision.ledger.refusals):
+        return False  # why, only the hold in the database knows
+    return not (
+        decision.is_refused_by_a_bound
+        and any(_may_free_holds(totals) for totals in decision.ledger.accounts.values())
+    )
 
 
 def _may_free_holds(totals: AccountTotals) -> bool:

@@ -1,11 +1,13 @@
 """A batch decided by the pure ledger, and how it is written.
 
 Problem   What was decided must be what is written, although others write too.
-Idea      A decision remembers the sums it was made upon, and writing it compares them: where an account with
-          a bound has moved meanwhile, nothing is written. Accounts without a bound decide nothing, so their
-          sums are added to, in a lane of the writer's own, and never compared.
-          The accounts may come from the database, locked (`load_locked`), or from memory, ahead of it
-          (ahead.py): writing is the same.
+Idea      A decision says upon what it depends, and writing it checks that in the same statement. Where all
+          that was taken from an account with a bound was granted, the account must still have room for it:
+          others may have written meanwhile, in any order. Where something was refused, or where the account
+          was given and taken from in one batch, its sums must be those that were decided upon. Where it was
+          only given to, or has no bound, nothing is checked. What does not hold is not written.
+          The accounts may come from the database, locked (`load_locked`: nothing to check), or from memory,
+          ahead of it (ahead.py).
 Not here  The rules (payments/ledger.py); when a decision is made and tried again (store.py).
 """
 
@@ -16,7 +18,14 @@ from typing import Any
 from uuid import UUID
 
 from payments.accounts import AccountId, Bound
-from payments.ledger import AccountTotals, Hold, HoldState, Ledger
+from payments.ledger import (
+    POST_PENDING,
+    AccountTotals,
+    Hold,
+    HoldState,
+    Ledger,
+    is_resolving,
+)
 from payments.transfers import Transfer, TransferKind, TransferStatus
 from services.ledger.rows import read_totals, read_transfer
 from services.platform.database import load_queries
@@ -24,40 +33,41 @@ from services.platform.database import load_queries
 queries = load_queries(__file__)
 
 Sums = tuple[int, int, int, int]
+"""Debits and credits posted, debits and credits pending."""
 
-_PENDING_COLUMNS = (4, 5, 8, 9)
-"""Of the ten columns of a change: more debits and credits pending, and the expected ones."""
+_NOT_EXPECTED = (None, None, None, None)
+
+_REFUSED_BY_A_BOUND = (TransferStatus.EXCEEDS_CREDITS, TransferStatus.EXCEEDS_DEBITS)
 
 
 def sums_of(totals: AccountTotals) -> Sums:
-    """Debits and credits posted, debits and credits pending."""
+    """The sums of an account."""
     return (totals.debits_posted, totals.credits_posted, totals.debits_pending, totals.credits_pending)
 
 
 @dataclass(slots=True)
 class Decision:
-    """What a part of the books decided, and upon which sums.
+    """What a part of the books decided, and upon what.
 
     open_ids  the holds that were open
+    is_ahead  whether it was made without locks, so that writing it must check what it depends on
     before    the sums of each account it may touch
-    guarded   those of them that have a bound
+    exact     the accounts that must still have these sums
+    ended     the holds that it ends
     """
 
     ledger: Ledger
-    open_ids: set[UUID]
     now: datetime
+    open_ids: frozenset[UUID] = frozenset()
+    is_ahead: bool = True
     before: dict[AccountId, Sums] = field(init=False)
-    guarded: frozenset[AccountId] = field(init=False)
+    exact: frozenset[AccountId] = frozenset()
+    ended: frozenset[UUID] = frozenset()
     statuses: list[list[TransferStatus]] = field(default_factory=list)
     _changes: list[tuple[object, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.before = {account_id: sums_of(totals) for account_id, totals in self.ledger.accounts.items()}
-        self.guarded = frozenset(
-            account_id
-            for account_id, totals in self.ledger.accounts.items()
-            if totals.account.bound is not Bound.NONE
-        )
 
     def decide(self, batches: Sequence[Sequence[Transfer]]) -> None:
         """Let the ledger answer each caller's batch."""
@@ -70,84 +80,135 @@ class Decision:
         self._note_changes()
         return len(freed)
 
+    def undo(self) -> None:
+        """Give the accounts and holds that were lent for this decision back as they were."""
+        for account_id, before in self.before.items():
+            totals = self.ledger.accounts[account_id]
+            (
+                totals.debits_posted,
+                totals.credits_posted,
+                totals.debits_pending,
+                totals.credits_pending,
+            ) = before
+        for hold_id in self.open_ids:
+            self.ledger.holds[hold_id].state = HoldState.OPEN
+
+    @property
+    def is_refused_by_a_bound(self) -> bool:
+        """Whether some account had not enough, so that more of it might change the answer."""
+        return any(status in _REFUSED_BY_A_BOUND for _, status in self.ledger.refusals)
+
+    def must_follow(self, earlier: "Decision") -> bool:
+        """Whether one of the two would not find what it depends on if the other were not written in order."""
+        return (
+            not self.exact.isdisjoint(earlier.before)
+            or not earlier.exact.isdisjoint(self.before)
+            or not self.ended.isdisjoint(earlier.ledger.holds)
+            or not earlier.ended.isdisjoint(self.ledger.holds)
+        )
+
     def list_arguments(self, *, lane: int) -> tuple[object, ...] | None:
         """What `post_batch` is told; None when nothing was consulted, recorded or ended."""
-        ended = [each for each in self.open_ids if self.ledger.holds[each].state is not HoldState.OPEN]
-        changes = [(*terms[:1], lane if terms[6] is None else 0, *terms[2:]) for terms in self._changes]
-        if not (self.ledger.entries or self.ledger.refusals or ended or changes):
+        expired = [each for each in self.open_ids if self.ledger.holds[each].state is HoldState.EXPIRED]
+        if not (self.ledger.log or self.ledger.refusals or expired or self._changes):
             return None
-        return (*self._list_transfer_columns(), self.now, *_columns(changes, 10), *self._list_holds(), ended)
+        return (
+            *self._list_transfer_columns(),
+            self.now,
+            *self._list_account_columns(lane),
+            expired,
+        )
 
     def _list_transfer_columns(self) -> tuple[Sequence[object], ...]:
-        entries, refusals = self.ledger.entries, self.ledger.refusals
-        written = [entry.transfer for entry in entries]
-        written += [transfer for transfer, _ in refusals]
-        refusal_column: list[object] = [None] * len(entries)
-        refusal_column += [status.value for _, status in refusals]
+        written = [transfer for transfer, _ in self.ledger.log]
+        refusals: list[object] = []
+        if self.ledger.refusals:
+            refusals = [None] * len(written) + [status.value for _, status in self.ledger.refusals]
+            written += [transfer for transfer, _ in self.ledger.refusals]
         return (
             [each.transfer_id for each in written],
             [each.debit for each in written],
             [each.credit for each in written],
             [each.amount_minor for each in written],
-            [each.currency for each in written],
-            [each.code for each in written],
-            [each.reference for each in written],
-            [each.kind for each in written],
+            _once_if_alike([each.currency for each in written]),
+            _once_if_alike([each.code for each in written]),
+            _once_if_alike([each.reference for each in written]),
+            _once_if_alike([each.kind for each in written]),
             _or_empty([each.pending_id for each in written]),
             _or_empty([each.linked for each in written]),
             _or_empty([each.timeout_s for each in written]),
-            [each.effective_at for each in written],
-            _or_empty(refusal_column),
+            _once_if_alike([each.effective_at for each in written]),
+            refusals,
         )
 
+    def _list_account_columns(self, lane: int) -> tuple[Sequence[object], ...]:
+        """The changes, in the order of their accounts: all writers visit them so, hence no deadlock."""
+        if not self._changes:
+            return ((),) * 11
+        names, guarded, *columns = zip(*sorted(self._changes), strict=True)
+        debits, credits_, *others = columns
+        lanes = [0 if each else lane for each in guarded]
+        return (names, lanes, debits, credits_, *map(_or_empty, others[:2]), *map(_or_void, others[2:]))
+
     def _note_changes(self) -> None:
-        """What each account gains, and the sums that it must have where the decision depends on them.
+        """What each account gains, and upon what that depends.
 
         It is noted at once: decisions that follow go on from the same accounts.
         """
-        changes: list[tuple[object, ...]] = []
-        for account_id, before in self.before.items():
-            totals = self.ledger.accounts[account_id]
-            debits, credits_ = totals.debits_posted - before[0], totals.credits_posted - before[1]
-            held_debits = totals.debits_pending - before[2]
-            held_credits = totals.credits_pending - before[3]
-            if totals.account.bound is not Bound.NONE:
-                changes.append((account_id, 0, debits, credits_, held_debits, held_credits, *before))
-            elif debits or credits_ or held_debits or held_credits:
-                changes.append(
-                    (account_id, 0, debits, credits_, held_debits, held_credits, None, None, None, None)
-                )
-        self._changes = changes
-
-    def _list_holds(self) -> tuple[list[object], ...]:
-        made = [
-            self.ledger.holds[entry.transfer.transfer_id]
-            for entry in self.ledger.entries
-            if entry.transfer.kind is TransferKind.PENDING
-        ]
-        made = [hold for hold in made if hold.state is HoldState.OPEN]
-        return (
-            [hold.transfer.transfer_id for hold in made],
-            [hold.transfer.debit for hold in made],
-            [hold.transfer.credit for hold in made],
-            [hold.transfer.amount_minor for hold in made],
-            [hold.expires_at for hold in made],
+        self.ended = frozenset(
+            transfer.pending_id for transfer, _ in self.ledger.log if transfer.pending_id is not None
         )
+        all_exact = self.is_ahead and self.is_refused_by_a_bound
+        released = self._list_released() if self.ended else frozenset[AccountId]()
+        changes: list[tuple[object, ...]] = []
+        exact: list[AccountId] = []
+        accounts = self.ledger.accounts
+        for account_id, before in self.before.items():
+            totals = accounts[account_id]
+            debits, credits_ = totals.debits_posted - before[0], totals.credits_posted - before[1]
+            held_debits, held_credits = totals.debits_pending - before[2], totals.credits_pending - before[3]
+            bound = totals.account.bound
+            guarded = bound is not Bound.NONE
+            room: int | None = None
+            expected: tuple[int | None, ...] = _NOT_EXPECTED
+            if guarded and self.is_ahead:
+                if bound is Bound.DEBITS_MUST_NOT_EXCEED_CREDITS:
+                    taken, given = debits + held_debits, credits_
+                else:
+                    taken, given = credits_ + held_credits, debits
+                if all_exact or account_id in released or (taken > 0 and given > 0):
+                    expected = before
+                    exact.append(account_id)
+                elif taken > 0:
+                    room = taken
+            if debits or credits_ or held_debits or held_credits or expected is before:
+                changes.append(
+                    (account_id, guarded, debits, credits_, held_debits, held_credits, room, *expected)
+                )
+        self._changes, self.exact = changes, frozenset(exact)
 
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
-    """The columns of the changes. Only those of pending sums may be empty: elsewhere 0 is not null."""
-    if not rows:
-        return [()] * width
-    return [
-        _or_empty(column) if place in _PENDING_COLUMNS else column
-        for place, column in enumerate(zip(*rows, strict=True))
-    ]
+    def _list_released(self) -> frozenset[AccountId]:
+        """The accounts of holds that end here which are moved otherwise as well: which came first matters."""
+        released, moved = set[AccountId](), set[AccountId]()
+        for transfer, _ in self.ledger.log:
+            kind_of = released if is_resolving(transfer) else moved
+            kind_of.update((transfer.debit, transfer.credit))
+        return frozenset(released & moved)
 
 
 def _or_empty(column: Sequence[object]) -> Sequence[object]:
     """The column, or nothing when nothing stands in it: it is carried and read for nothing."""
     return column if any(column) else ()
+
+
+def _or_void(column: Sequence[object]) -> Sequence[object]:
+    """The column, or nothing when it is null throughout: here 0 says something."""
+    return () if column.count(None) == len(column) else column
+
+
+def _once_if_alike(column: Sequence[object]) -> Sequence[object]:
+    """A column whose values are all alike as this one value."""
+    return column[:1] if column and column.count(column[0]) == len(column) else column
 
 
 async def write(connection: Any, decision: Decision, *, lane: int) -> None:
@@ -178,9 +239,8 @@ async def load_locked(
         row["transfer_id"]: TransferStatus(row["refusal"]) for row in rows if row["refusal"] is not None
     }
     holds = _list_holds(recorded.values(), open_holds, accounts)
-    open_ids = {hold_id for hold_id in holds if hold_id in open_holds}
     ledger = Ledger(accounts=accounts, recorded=recorded, refused=refused, holds=holds)
-    return Decision(ledger, open_ids, now)
+    return Decision(ledger, now, frozenset(holds.keys() & open_holds.keys()), is_ahead=False)
 
 
 def _list_holds(
@@ -197,7 +257,7 @@ def _list_holds(
             continue
         hold_id = transfer.transfer_id
         if hold_id in resolutions:
-            posted = resolutions[hold_id] is TransferKind.POST_PENDING
+            posted = resolutions[hold_id] is POST_PENDING
             state = HoldState.POSTED if posted else HoldState.VOIDED
         else:
             state = HoldState.OPEN if hold_id in open_holds else HoldState.EXPIRED

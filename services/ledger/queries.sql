@@ -33,7 +33,7 @@ with wanted as materialized (
     select account_id, bound, currency, debits_posted, credits_posted, debits_pending, credits_pending
     from accounts
     where account_id in (select account_id from wanted) and lane = 0 and bound <> 'none'
-    order by account_id
+    order by account_id collate "C"
     for no key update
 )
 select * from locked
@@ -62,9 +62,9 @@ union
 select * from transfers where pending_id = any ($2::uuid[]) and refusal is null
 
 -- name: post_batch
--- Write what was decided (migrations/0002). Takes the shared lock of writers; locks accounts in sorted order.
+-- Write what was decided (migrations/0005). Takes the shared lock of writers; locks accounts in the order given.
 select post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                  $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
+                  $21, $22, $23, $24, $25, $26)
 
 -- name: begin_reading
 -- The last sequence that was drawn, and the writers that are on their way.

@@ -2,22 +2,21 @@
 
 Problem   Many callers post at once; each batch must be decided as the pure ledger decides it, and be in the
           books as a whole or not at all.
-Idea      Each batch is written by one statement. It is decided while others are being written (ahead.py), and
-          waits only for earlier ones that decided upon the same accounts. What turns out otherwise, or
-          cannot be decided ahead, waits for all earlier ones and is decided again in one transaction that
-          locks its accounts in sorted order (decisions.py).
+Idea      Each batch is written by one statement, which checks what the decision depends on. It is decided
+          while others are being written (ahead.py), and waits only for earlier ones whose order matters to
+          it (decisions.py). What turns out otherwise, or cannot be decided ahead, is decided again in one
+          transaction that locks its accounts in sorted order.
 Not here  The rules (payments/ledger.py), gathering of bursts (handlers.py).
 Invariant The database repeats the promises that matter: bounds, debits = credits, immutability, one answer an
-          id (migrations). Decisions upon one account are made in the order in which they are written.
+          id (migrations).
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import cycle
 
 import asyncpg
 
@@ -54,7 +53,7 @@ with both in the opposite order."""
 
 @dataclass(slots=True, eq=False)
 class _Turn:
-    """A batch on its way. Until it is decided it meets every other batch; then those with its accounts."""
+    """A batch on its way. Until it is decided it meets every other batch; then those whose order matters."""
 
     batches: Sequence[Sequence[Transfer]]
     asked: Sequence[Transfer]
@@ -67,7 +66,7 @@ class _Turn:
         """Whether one of the two must wait for the other."""
         if self.decision is None or other.decision is None:
             return True
-        return not self.decision.guarded.isdisjoint(other.decision.guarded)
+        return self.decision.must_follow(other.decision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ class LedgerStore:
         self._ahead = AccountsAhead()
         self._turns: list[_Turn] = []
         # Where other processes start is not known; any lane but that of the locked way is right.
-        self._lanes = cycle(random.sample(range(LOCKED_LANE + 1, LANES), LANES - 1))
+        self._free_lanes = random.sample(range(LOCKED_LANE + 1, LANES), LANES - 1)
 
     async def open_accounts(self, accounts: Sequence[Account], *, now: datetime) -> None:
         """Open what is not open. Raises AccountExistsWithDifferentFields."""
@@ -127,8 +126,8 @@ class LedgerStore:
         if not await self._database.fetchval(queries["has_due_holds"], now):
             return 0
         async with self._take_turn(_Turn([], [], now)), self._database.transaction() as tx:
-            self._forget()
             decision = await load_locked(tx, [], now=now, all_due=True)
+            self._ahead.drop(decision)
             freed_count = decision.expire()
             await write(tx, decision, lane=LOCKED_LANE)
         return freed_count
@@ -213,7 +212,8 @@ class LedgerStore:
             yield
         except BaseException:
             # Also a caller that is cancelled while it waits: what it decided ahead will not be written.
-            self._forget()
+            if turn.decision is not None:
+                self._ahead.drop(turn.decision)
             raise
         finally:
             self._turns.remove(turn)
@@ -232,14 +232,13 @@ class LedgerStore:
         if turn.decision is not None:
             decision = turn.decision
             try:
-                await write(self._database.pool, decision, lane=next(self._lanes))
+                with self._lend_lane() as lane:
+                    await write(self._database.pool, decision, lane=lane)
             except _OVERTAKEN:
-                pass
+                self._ahead.drop(decision)
+                turn.decision = None
             else:
                 return decision.statuses
-        # What was decided ahead of this batch, or behind it, does not hold.
-        turn.decision = None
-        self._forget()
         for _ in range(_TRIES - 1):
             try:
                 return await self._post_locked(turn)
@@ -249,13 +248,25 @@ class LedgerStore:
                 continue
         return await self._post_locked(turn)
 
+    @contextmanager
+    def _lend_lane(self) -> Iterator[int]:
+        """A lane that no other batch of this process is writing to, while there is one."""
+        if not self._free_lanes:
+            yield LANES - 1
+            return
+        lane = self._free_lanes.pop(0)
+        try:
+            yield lane
+        finally:
+            self._free_lanes.append(lane)
+
     async def _post_locked(self, turn: _Turn) -> list[list[TransferStatus]]:
         """Decide upon what the database says, and hold it until the decision is written."""
         async with self._database.transaction() as tx:
             decision = await load_locked(tx, turn.asked, now=turn.now)
             decision.decide(turn.batches)
             await write(tx, decision, lane=LOCKED_LANE)
-        self._ahead.learn(list(decision.ledger.accounts.values()))
+        self._ahead.learn(decision.ledger.accounts.values(), decision.ledger.holds.values())
         return decision.statuses
 
     async def _learn(self, asked: Sequence[Transfer]) -> None:
@@ -263,13 +274,6 @@ class LedgerStore:
         if unknown:
             rows = await self._database.fetch(queries["list_accounts"], unknown)
             self._ahead.learn([read_totals(row) for row in rows])
-
-    def _forget(self) -> None:
-        """Drop what was decided but not written: those batches are decided anew in their turn."""
-        self._ahead.forget()
-        for turn in self._turns:
-            if not turn.is_started:
-                turn.decision = None
 
     async def await_writers(self) -> int:
         """The sequence up to which all is decided: each transfer is visible now, or will never be.

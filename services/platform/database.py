@@ -3,7 +3,8 @@
 Problem   Pools, schemas, JSON and transactions must be set up alike everywhere.
 Idea      A `Database` is a pool whose connections see one schema. A transaction is a context manager; what
           must happen only after its commit (waking the outbox relay) hooks in here. SQL lives in queries.sql
-          files, each query under its name.
+          files, each query under its name. Statements and transactions leave nothing behind in their
+          session, so it is used again as it is; what does (a lock of a session) borrows one by `session`.
 Not here  Migrations (migrations.py) and any query.
 """
 
@@ -44,6 +45,7 @@ class Database:
             max_inactive_connection_lifetime=120,
             command_timeout=60,
             init=prepare_connection,
+            reset=_leave_as_it_is,
             server_settings={"search_path": self.schema, "application_name": f"maas-{self.schema}"},
         )
 
@@ -76,6 +78,16 @@ class Database:
             for hook in self._after_commit:
                 hook(id(connection))
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """A connection of one's own; settings and locks of the session end with the block."""
+        async with self.pool.acquire() as connection:
+            try:
+                yield connection
+            finally:
+                if not connection.is_closed():
+                    await connection.reset()
+
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         """All rows."""
         rows: list[Any] = await self.pool.fetch(query, *args)
@@ -93,6 +105,10 @@ class Database:
         """Run a statement in its own transaction; returns PostgreSQL's command tag."""
         tag: str = await self.pool.execute(query, *args)
         return tag
+
+
+async def _leave_as_it_is(_connection: Any) -> None:
+    """Asking the server to reset a session costs as much as a statement; open transactions end anyway."""
 
 
 async def prepare_connection(connection: Any) -> None:

@@ -40,7 +40,7 @@ class NaiveLedger:
                 self.log = [*self.log, (transfer, now)]
             elif answer is not S.EXISTS:
                 self.log = log_before
-                if answer not in (S.EXISTS_WITH_DIFFERENT_FIELDS, S.ID_ALREADY_FAILED):
+                if answer is not S.ID_ALREADY_FAILED and not answer.startswith("exists_with_different_"):
                     self.dead_ids.add(transfer.transfer_id)
                 for place in range(len(answers) - 1):
                     in_books = self._find(chain[place].transfer_id) is not None
@@ -51,8 +51,8 @@ class NaiveLedger:
     def answer(self, t: Transfer, now: datetime) -> S:
         found = self._find(t.transfer_id)
         checks = [
-            (found is not None and _essence(found) == _essence(t), S.EXISTS),
-            (found is not None, S.EXISTS_WITH_DIFFERENT_FIELDS),
+            (found is not None and _find_difference(found, t) is None, S.EXISTS),
+            (found is not None, found and _find_difference(found, t)),
             (t.transfer_id in self.dead_ids, S.ID_ALREADY_FAILED),
             (t.amount_minor <= 0, S.AMOUNT_MUST_BE_POSITIVE),
             (t.debit == t.credit, S.ACCOUNTS_MUST_BE_DIFFERENT),
@@ -89,7 +89,11 @@ class NaiveLedger:
                 "void_pending": S.PENDING_TRANSFER_ALREADY_VOIDED,
                 "expired": S.PENDING_TRANSFER_EXPIRED,
             }[fate]
-        return S.EXCEEDS_PENDING_AMOUNT if t.amount_minor > hold.amount_minor else S.CREATED
+        if t.amount_minor > hold.amount_minor:
+            return S.EXCEEDS_PENDING_AMOUNT
+        if t.kind is TransferKind.VOID_PENDING and t.amount_minor < hold.amount_minor:
+            return S.PENDING_TRANSFER_HAS_DIFFERENT_AMOUNT
+        return S.CREATED
 
     def _answer_bounds(self, t: Transfer, now: datetime) -> S:
         debits, credits_, debits_pending, _ = self.sums(t.debit, now)
@@ -134,15 +138,21 @@ class NaiveLedger:
         return "open"
 
 
-def _essence(t: Transfer) -> tuple[object, ...]:
-    return (
-        t.debit,
-        t.credit,
-        t.amount_minor,
-        t.currency,
-        t.kind,
-        t.pending_id,
-        t.timeout_s,
-        t.code,
-        t.reference,
-    )
+FIELDS_IN_ORDER = {
+    "kind": "kind",
+    "pending_id": "pending_id",
+    "timeout_s": "timeout",
+    "debit": "debit_account",
+    "credit": "credit_account",
+    "amount_minor": "amount",
+    "currency": "currency",
+    "code": "code",
+    "reference": "reference",
+}
+
+
+def _find_difference(known: Transfer, asked: Transfer) -> S | None:
+    for name, word in FIELDS_IN_ORDER.items():
+        if getattr(known, name) != getattr(asked, name):
+            return S(f"exists_with_different_{word}")
+    return None

@@ -30,13 +30,30 @@ SCRIPTS = {
         balance rider debits 250 0 credits 1000 0
         balance operator debits 0 0 credits 250 0
     """,
-    "the same id with other fields is refused and the first one stays": """
+    "the same id with another field is refused by its name and the first one stays": """
         transfer t1 rider -> operator 250 = created
-        transfer t1 rider -> operator 251 = exists_with_different_fields
-        transfer t1 operator -> rider 250 = exists_with_different_fields
-        transfer t1 rider -> operator 250 pending = exists_with_different_fields
-        transfer t1 rider -> operator 250 reference other = exists_with_different_fields
+        transfer t1 rider -> operator 250 pending = exists_with_different_kind
+        transfer t1 rider -> operator 250 hold fund = exists_with_different_pending_id
+        transfer t1 rider -> operator 250 timeout 9 = exists_with_different_timeout
+        transfer t1 bank -> operator 250 = exists_with_different_debit_account
+        transfer t1 rider -> bank 250 = exists_with_different_credit_account
+        transfer t1 rider -> operator 251 = exists_with_different_amount
+        transfer t1 rider -> operator 250 currency USD = exists_with_different_currency
+        transfer t1 rider -> operator 250 code refund = exists_with_different_code
+        transfer t1 rider -> operator 250 reference other = exists_with_different_reference
         transfer t1 rider -> operator 250 = exists
+        balance rider debits 250 0 credits 1000 0
+    """,
+    "where several fields differ, the earlier one is named": """
+        transfer t1 rider -> operator 250 = created
+        transfer t1 bank -> bank 1 post fund timeout 9 currency USD code tax = exists_with_different_kind
+        transfer t1 bank -> bank 1 hold fund timeout 9 code tax = exists_with_different_pending_id
+        transfer t1 bank -> bank 1 timeout 9 currency USD code tax = exists_with_different_timeout
+        transfer t1 bank -> bank 1 currency USD code tax = exists_with_different_debit_account
+        transfer t1 rider -> bank 1 currency USD code tax = exists_with_different_credit_account
+        transfer t1 rider -> operator 1 currency USD code tax = exists_with_different_amount
+        transfer t1 rider -> operator 250 currency USD code tax reference x = exists_with_different_currency
+        transfer t1 rider -> operator 250 code tax reference x = exists_with_different_code
     """,
     "a bound counts what is posted and what is held": """
         transfer h1 rider -> operator 600 pending = created
@@ -74,12 +91,15 @@ SCRIPTS = {
         transfer h1 rider -> operator 1000 pending = created
         transfer p1 rider -> operator 700 post h1 = created
         balance rider debits 700 0 credits 1000 0
+        transfer p2 rider -> operator 300 post h1 = pending_transfer_already_posted
         transfer t1 rider -> operator 300 = created
     """,
     "never more than was held": """
         transfer h1 rider -> operator 300 pending = created
         transfer p1 rider -> operator 301 post h1 = exceeds_pending_amount
         transfer v1 rider -> operator 301 void h1 = exceeds_pending_amount
+        transfer v2 rider -> operator 299 void h1 = pending_transfer_has_different_amount
+        balance rider debits 0 300 credits 1000 0
         transfer p2 rider -> operator 300 post h1 = created
     """,
     "a voided hold moves nothing": """

@@ -301,7 +301,7 @@ def test_a_confirmed_payment_leaves_the_bank_and_a_failed_one_comes_back() -> No
     books.post(made)
     assert books.ledger.get_balance(BANK_CASH, now=NOW).net_credit == cash_before + 945
     # A payment has one outcome.
-    assert books.ledger.post([failed], now=NOW) == [TransferStatus.EXISTS_WITH_DIFFERENT_FIELDS]
+    assert books.ledger.post([failed], now=NOW) == [TransferStatus.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT]
 
 
 def test_what_a_run_takes() -> None:

@@ -36,6 +36,26 @@ async def test_tables_are_made_and_found_in_its_own_schema(database: Database) -
         await database.fetch("select * from theirs.note")
 
 
+async def test_a_session_ends_with_its_locks_and_settings(database: Database) -> None:
+    for _ in range(4):  # more often than there are connections, so that each is used again
+        async with database.session() as session:
+            assert await session.fetchval("select pg_try_advisory_lock(7)")
+            assert await session.fetchval("show statement_timeout") == "0"
+            await session.execute("set statement_timeout = '9s'")
+            assert await database.fetchval("select count(*) from pg_locks where locktype = 'advisory'") == 1
+        assert await database.fetchval("select count(*) from pg_locks where locktype = 'advisory'") == 0
+
+
+async def test_a_statement_is_one_question_to_the_server(database: Database, database_url: str) -> None:
+    await database.execute("insert into note values ('1')")
+    watcher = await asyncpg.connect(database_url)
+    try:
+        asked = await watcher.fetch("select query from pg_stat_activity where application_name = 'maas-mine'")
+    finally:
+        await watcher.close()
+    assert "insert into note values ('1')" in [row["query"] for row in asked]
+
+
 async def test_hooks_run_after_commits_and_never_after_rollbacks(database: Database) -> None:
     seen: list[int] = []
     database.on_commit(seen.append)

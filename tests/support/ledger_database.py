@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from services.cli.check import LEDGER_CHECKS
+from services.cli.check_ledger import LEDGER_CHECKS
 from services.platform.database import Database
 from services.platform.migrations import migrate
 
