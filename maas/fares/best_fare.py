@@ -64,6 +64,21 @@ class _Offer:
     ends_early: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sale:
+    """A pass on sale at a fare, and the instant at which an entry is no longer covered."""
+
+    row: PassRow
+    price: int
+    covers: frozenset[str]
+    expires: int
+
+    @property
+    def kind(self) -> tuple[str, tuple[str, ...]]:
+        """What makes it one pass to the search: its id and its networks."""
+        return self.row.pass_id, tuple(sorted(self.covers))
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A fare as the search sees it: its instant in microseconds, what covers it, what is left to pay."""
@@ -121,19 +136,11 @@ def last_day_of(row: PassRow, day: date) -> date:
 def _list_entries(
     fares: list[FareCharged], passes_on: PassesOn, rider: RiderCategory, clock: ServiceClock
 ) -> tuple[list[_Entry], list[frozenset[str]]]:
-    """The fares with the passes on sale for them, and the networks of each place of a state."""
+    """The fares with the passes worth buying at them, and the networks of each place of a state."""
     days = [clock.day_of(fare.entered_at) for fare in fares]
-    sold: list[list[tuple[PassRow, int, frozenset[str]]]] = []
-    for fare, day in zip(fares, days, strict=True):
-        rows = [row for row in passes_on(day) if row.in_promise]
-        priced = [(row, product_price(row, rider), frozenset(row.networks.split())) for row in rows]
-        sold.append([(row, p, c) for row, p, c in priced if p is not None and c & fare.networks])
-    sold = [
-        [(row, p, c) for row, p, c in offers if p < _touched(fares[place:], row, c, clock)]
-        for place, offers in enumerate(sold)
-    ]
+    sales = _list_sales(fares, days, passes_on, rider, clock)
     # A version of a pass with other networks is a pass of its own to the search.
-    kinds = sorted({(row.pass_id, tuple(sorted(c))) for offers in sold for row, _, c in offers})
+    kinds = sorted({sale.kind for offers in sales for sale in offers})
     places = {kind: place for place, kind in enumerate(kinds)}
     entries = [
         _Entry(
@@ -141,30 +148,59 @@ def _list_entries(
             at=_microseconds(fare.entered_at),
             offers=tuple(
                 _Offer(
-                    row=row,
-                    price=price,
-                    covers=covers,
-                    place=places[row.pass_id, tuple(sorted(covers))],
-                    expires=_expires(row, fare.entered_at, clock),
-                    ends_early=row.valid_to is not None and row.valid_to < days[-1],
+                    row=sale.row,
+                    price=sale.price,
+                    covers=sale.covers,
+                    place=places[sale.kind],
+                    expires=sale.expires,
+                    ends_early=sale.row.valid_to is not None and sale.row.valid_to < days[-1],
                 )
-                for row, price, covers in offers
+                for sale in offers
             ),
             left_by_covered={},
         )
-        for fare, offers in zip(fares, sold, strict=True)
+        for fare, offers in zip(fares, sales, strict=True)
     ]
     return entries, [frozenset(networks) for _, networks in kinds]
 
 
-def _touched(fares: list[FareCharged], row: PassRow, covers: frozenset[str], clock: ServiceClock) -> int:
-    """The sum of the fares that the pass covers at least in part when it is bought at the first of them."""
-    expires = _expires(row, fares[0].entered_at, clock)
-    return sum(
-        fare.amount_minor
-        for fare in fares
-        if covers & fare.networks and _microseconds(fare.entered_at) < expires
-    )
+def _list_sales(
+    fares: list[FareCharged],
+    days: list[date],
+    passes_on: PassesOn,
+    rider: RiderCategory,
+    clock: ServiceClock,
+) -> list[list[_Sale]]:
+    """For each fare the passes that cover it and cost less than all that they would cover from there on."""
+    networks = [fare.networks for fare in fares]
+    instants = [_microseconds(fare.entered_at) for fare in fares]
+    on_sale = {day: _list_on_sale(day, passes_on, rider) for day in dict.fromkeys(days)}
+    sales: list[list[_Sale]] = []
+    for place, (fare, day) in enumerate(zip(fares, days, strict=True)):
+        sales.append([])
+        for row, price, covers in on_sale[day]:
+            if not covers & networks[place]:
+                continue
+            expires = _expires(row, fare.entered_at, clock)
+            touched = 0
+            for later in range(place, len(fares)):
+                if instants[later] >= expires:
+                    break
+                if covers & networks[later]:
+                    touched += fares[later].amount_minor
+            if price < touched:
+                sales[-1].append(_Sale(row=row, price=price, covers=covers, expires=expires))
+    return sales
+
+
+def _list_on_sale(
+    day: date, passes_on: PassesOn, rider: RiderCategory
+) -> list[tuple[PassRow, int, frozenset[str]]]:
+    return [
+        (row, price, frozenset(row.networks.split()))
+        for row in passes_on(day)
+        if row.in_promise and (price := product_price(row, rider)) is not None
+    ]
 
 
 def _microseconds(instant: datetime) -> int:
