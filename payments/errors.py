@@ -107,3 +107,9 @@ class BillNotPayable(PaymentsError):
     """This bill is not in a state in which it can be paid or given up so. Look at the bill."""
 
     code = "bill_not_payable"
+
+
+class MandateNotFound(PaymentsError):
+    """No mandate of this person has this id. List the mandates to find it."""
+
+    code = "mandate_not_found"

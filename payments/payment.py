@@ -21,6 +21,7 @@ Source    Stripe's PaymentIntent life cycle with manual capture, reduced to what
 Unheld are OPEN, REQUIRES_ACTION and DECLINED. From the latter two another card may be tried (`reopen`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -86,6 +87,8 @@ class LedgerStep(StrEnum):
 
 WALLET = "wallet"
 """The payment method that takes the payer's stored value."""
+MANDATE_PREFIX = "mandate:"
+"""With a mandate's id behind it: the payment method that takes the stored value of the mandate's payer."""
 
 
 def open_payment(
@@ -95,6 +98,7 @@ def open_payment(
     traveller_id: str,
     amount: Money,
     purpose: PaymentPurpose = PaymentPurpose.ORDER,
+    modes: Sequence[str] = (),
 ) -> Payment:
     """A payment of a positive amount; nothing has moved."""
     assert amount.amount_minor > 0, "a payment is of a positive amount; a free order needs none"
@@ -108,6 +112,7 @@ def open_payment(
         refunded=nothing,
         state=PaymentState.OPEN,
         purpose=purpose,
+        modes=tuple(modes),
     )
 
 

@@ -82,7 +82,8 @@ class PaymentPurpose(StrEnum):
 class Payment:
     """A payment as its owner sees it. `decline_code` and `next_action_url` are set in their states only.
 
-    `order_id` is the id of what is paid for: an order, a top-up, or a bill.
+    `order_id` is the id of what is paid for: an order, a top-up, or a bill. `modes` are those that an order's
+    journey uses, for the terms of a mandate.
     """
 
     payment_id: UUID
@@ -95,6 +96,7 @@ class Payment:
     decline_code: str | None = None
     next_action_url: str | None = None
     purpose: PaymentPurpose = PaymentPurpose.ORDER
+    modes: tuple[str, ...] = ()
 
 
 class RefundState(StrEnum):
@@ -121,12 +123,18 @@ class PaymentsPort(Protocol):
     """Customers' payments. Every command is safe to repeat with the same ids."""
 
     async def open_payment(
-        self, *, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money
+        self,
+        *,
+        payment_id: UUID,
+        order_id: UUID,
+        traveller_id: str,
+        amount: Money,
+        modes: Sequence[str] = (),
     ) -> Payment:
-        """Make a payment known; money does not move yet."""
+        """Make a payment known; money does not move yet. `modes`: see Payment."""
 
     async def authorise(self, *, payment_id: UUID, payment_method: str) -> Payment:
-        """Hold the money (ledger: pending). `payment_method`: the provider's id, `pm_...`, or `wallet`."""
+        """Hold the money (ledger: pending). `payment_method`: `pm_...`, `wallet`, or `mandate:{id}`."""
 
     async def capture(self, *, payment_id: UUID) -> Payment:
         """Take the held money (ledger: posted)."""

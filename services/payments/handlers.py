@@ -5,7 +5,7 @@ Invariant A command first saves its wish, so that a crash or a silent provider n
           returned payment tells its state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -52,6 +52,7 @@ class PaymentsHandlers:
         order_id: UUID,
         traveller_id: str,
         amount: Money,
+        modes: Sequence[str] = (),
         purpose: PaymentPurpose = PaymentPurpose.ORDER,
     ) -> Payment:
         """Make a payment known; other services open those of orders only. Raises PaymentCommandDiffers."""
@@ -61,6 +62,7 @@ class PaymentsHandlers:
             traveller_id=traveller_id,
             amount=amount,
             purpose=purpose,
+            modes=modes,
         )
         await self._store.insert_payment(fresh, self._context.clock.now())
         known = (await self._store.get_payment(payment_id)).payment

@@ -1,8 +1,8 @@
 -- name: insert_payment
 -- Makes a payment known; a repeat changes nothing. Locks: the new row.
 insert into payment
-    (payment_id, order_id, traveller_id, amount_minor, currency, state, wanted, opened_at, purpose)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    (payment_id, order_id, traveller_id, amount_minor, currency, state, wanted, opened_at, purpose, modes)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (payment_id) do nothing
 
 -- name: find_payment

@@ -20,6 +20,9 @@ from services.payments.disputes.store import DisputesStore
 from services.payments.disputes.stripe_disputes import StripeDisputes
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
+from services.payments.mandates.room import build_mandates
+from services.payments.mandates.routes import MandateEndpoints
+from services.payments.mandates.routes import build_routes as build_mandate_routes
 from services.payments.methods.handlers import MethodsHandlers
 from services.payments.methods.routes import MethodsEndpoints
 from services.payments.methods.routes import build_routes as build_methods_routes
@@ -52,7 +55,8 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
     store, books = PaymentsStore(context.database), Books(context)
     methods_store = MethodsStore(context.database)
     provider = StripeProvider(client, webhook_secret=webhook_secret)
-    wallets = build_wallets(context, books, lambda: handlers, lambda: methods)
+    mandates = build_mandates(context)
+    wallets = build_wallets(context, books, mandates, lambda: handlers, lambda: methods)
     payments = PaymentDriver(
         context=context,
         store=store,
@@ -99,7 +103,9 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
     )
 
-    collection = build_collection(context, books, wallets, handlers, methods)
+    collection = build_collection(
+        context, books, wallets=wallets, mandates=mandates, payments=handlers, cards=methods
+    )
 
     async def check_ready() -> None:
         if not context.settings.stripe_api_key:
@@ -117,6 +123,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets)),
             *build_collection_routes(CollectionEndpoints(collection)),
+            *build_mandate_routes(MandateEndpoints(context, mandates)),
         ],
         ports={PaymentsPort: handlers, CollectionPort: collection.charging, SavedMethodsPort: methods},
         workers=[recovery.recover_payments, collection.worker.collect],

@@ -86,6 +86,7 @@ class PaymentsStore:
             Wanted.NOTHING.value,
             opened_at,
             payment.purpose.value,
+            list(payment.modes),
         )
 
     async def get_payment(self, payment_id: UUID) -> PaymentRow:
@@ -320,6 +321,7 @@ def _payment_row(row: Any, payment_id: UUID) -> PaymentRow:
         decline_code=row["decline_code"],
         next_action_url=row["next_action_url"],
         purpose=PaymentPurpose(row["purpose"]),
+        modes=tuple(row["modes"]),
     )
     return PaymentRow(
         payment=payment,

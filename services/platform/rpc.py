@@ -38,10 +38,14 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a port: how its arguments and its result become JSON and back."""
+    """One method of a port: how its arguments and its result become JSON and back.
+
+    `optional` arguments have a default and need not be given.
+    """
 
     name: str
     arguments: dict[str, TypeAdapter[Any]]
+    optional: frozenset[str]
     result: TypeAdapter[Any]
 
 
@@ -54,8 +58,10 @@ def methods_of(port: type) -> dict[str, Method]:
             continue
         hints = get_type_hints(function)
         result = hints.pop("return")
+        parameters = inspect.signature(function).parameters.values()
+        optional = frozenset(each.name for each in parameters if each.default is not inspect.Parameter.empty)
         found[name] = Method(
-            name, {key: TypeAdapter(hint) for key, hint in hints.items()}, TypeAdapter(result)
+            name, {key: TypeAdapter(hint) for key, hint in hints.items()}, optional, TypeAdapter(result)
         )
     assert found, f"{port.__name__} has no async methods"
     return found
@@ -83,6 +89,7 @@ def _serve(implementation: object, method: Method, authenticator: Authenticator)
             arguments = {
                 name: kind.validate_json(orjson.dumps(fields[name]))
                 for name, kind in method.arguments.items()
+                if name in fields or name not in method.optional
             }
         except (ValidationError, KeyError) as error:
             raise Problem("validation_failed", detail=str(error)) from error
@@ -145,6 +152,7 @@ class PortClient:
         body = b",".join(
             orjson.dumps(name) + b":" + kind.dump_json(arguments[name])
             for name, kind in method.arguments.items()
+            if name in arguments or name not in method.optional
         )
         url = self._base_url + _path(self._port, method.name)
         try:

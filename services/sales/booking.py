@@ -22,6 +22,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from maas.errors import OrderNotFound
+from maas.journeys import Mode
 from maas.notifications import compose_message
 from maas.orders import Order, OrderState, confirm, expire, roll_back
 from maas.ports import BerthPort, HoldState
@@ -97,6 +98,7 @@ class Booking:
             order_id=order.order_id,
             traveller_id=order.traveller_id,
             amount=order.total,
+            modes=modes_of(order),
         )
 
     async def _confirm_places(self, order: Order) -> bool:
@@ -205,6 +207,11 @@ class Booking:
         if order is None:
             raise OrderNotFound("No order has this id. List your orders to find it.")
         return order
+
+
+def modes_of(order: Order) -> tuple[str, ...]:
+    """The modes that an order's journey uses; a walk costs nothing."""
+    return tuple(sorted({leg.mode.value for leg in order.journey.legs if leg.mode is not Mode.WALK}))
 
 
 def _time(instant: datetime) -> str:

@@ -14,6 +14,7 @@ from maas.prices import FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.money import Money
 from payments.ports import PaymentState
 
+METHOD = r"^(wallet|mandate:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|pm_[A-Za-z0-9_]{1,100})$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 
 
@@ -71,9 +72,9 @@ class OrderRequest(Model):
 
 
 class PaymentRequest(Model):
-    """Pay an order. `payment_method` is the card provider's id, `pm_...`, or `wallet`."""
+    """Pay an order. `payment_method` is the card provider's id, `pm_...`, `wallet`, or `mandate:{id}`."""
 
-    payment_method: Annotated[str, StringConstraints(pattern=r"^(wallet|pm_[A-Za-z0-9_]{1,100})$")]
+    payment_method: Annotated[str, StringConstraints(pattern=METHOD)]
 
 
 class PaymentView(Model):

@@ -34,6 +34,7 @@ from payments.ports import LedgerPort, Payment, PaymentState, RefundState
 from services.payments.books import Books
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
+from services.payments.mandates.room import build_mandates
 from services.payments.methods.store import MethodsStore
 from services.payments.provider import Provider
 from services.payments.reconciliation import reconcile
@@ -223,7 +224,7 @@ class World:
         store: Any = Staged(plain, self.stage) if staged else plain
         provider: Any = Staged(self.provider, self.stage) if staged else self.provider
         books = Books(context)
-        wallets = build_wallets(context, books, lambda: handlers, NoCards)
+        wallets = build_wallets(context, books, build_mandates(context), lambda: handlers, NoCards)
         parts: dict[str, Any] = {"context": context, "store": store, "books": books, "provider": provider}
         parts["wallets"] = wallets.paying
         payments = PaymentDriver(methods=MethodsStore(self.database), **parts)

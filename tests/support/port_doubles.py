@@ -145,7 +145,13 @@ class Payments:
     captured_elsewhere: bool = False
 
     async def open_payment(
-        self, *, payment_id: UUID, order_id: UUID, traveller_id: str, amount: Money
+        self,
+        *,
+        payment_id: UUID,
+        order_id: UUID,
+        traveller_id: str,
+        amount: Money,
+        modes: Sequence[str] = (),
     ) -> Payment:
         if payment_id not in self.payments:
             self.payments[payment_id] = Payment(
@@ -156,6 +162,7 @@ class Payments:
                 captured=yen(0),
                 refunded=yen(0),
                 state=PaymentState.OPEN,
+                modes=tuple(modes),
             )
         return self.payments[payment_id]
 

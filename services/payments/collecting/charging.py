@@ -19,6 +19,7 @@ from payments.collection import next_gathering
 from payments.ports import Charge, ChargeStatus, DenyListing, LedgerPort
 from payments.transfers import Transfer, TransferCode
 from services.payments.collecting.store import CollectionStore, Owed
+from services.payments.mandates.room import Mandates
 from services.platform.context import ServiceContext
 
 _REMEMBERED_MAX = 500_000
@@ -28,9 +29,10 @@ DENIED_MAX = 10_000
 class Charging:
     """The local adapter of CollectionPort."""
 
-    def __init__(self, context: ServiceContext, store: CollectionStore) -> None:
+    def __init__(self, context: ServiceContext, store: CollectionStore, mandates: Mandates) -> None:
         self._context = context
         self._store = store
+        self._mandates = mandates
         self._open: set[str] = set()
 
     async def charge(self, *, charges: Sequence[Charge]) -> list[ChargeStatus]:
@@ -54,10 +56,16 @@ class Charging:
         return await self._store.list_denied(after_sequence=after_sequence, limit=limit)
 
     async def _record(self, charges: list[Charge]) -> set[UUID]:
-        batch_id = uuid4()
-        payers = [each.customer_id for each in charges]
-        gather_at = next_gathering(self._context.clock.now())
-        fresh = await self._store.insert_charges(charges, payers, batch_id, gather_at=gather_at)
+        batch_id, now = uuid4(), self._context.clock.now()
+        travellers = sorted({each.customer_id for each in charges})
+        has_mandates = await self._mandates.store.has_any(travellers)
+        async with self._context.database.transaction() as tx:
+            payers = [each.customer_id for each in charges]
+            if has_mandates:
+                payers = await self._mandates.paying.find_payers(tx, charges, now)
+            fresh = await self._store.insert_charges(
+                tx, charges, payers, batch_id, gather_at=next_gathering(now)
+            )
         if fresh:
             await self._post(batch_id, fresh)
         return {each.charge_id for each in fresh}

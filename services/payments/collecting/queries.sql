@@ -47,8 +47,10 @@ where posted_at is null and ($1::boolean or recorded_at < clock_timestamp() - in
 order by recorded_at limit 100
 
 -- name: list_charges_of_batch
--- Index: charge_of_batch.
-select charge_id, customer_id, amount_minor, currency, reference from charge where batch_id = $1
+-- The charges of a batch were recorded in its transaction, at its time. Index: charge_recorded.
+select c.charge_id, c.customer_id, c.amount_minor, c.currency, c.reference
+from charge_batch b join charge c on c.recorded_at = b.recorded_at and c.batch_id = b.batch_id
+where b.batch_id = $1
 
 -- name: claim_refused
 -- Takes those whose time has come; others keep off for half a minute. `attempts` counts the refusals, so that a

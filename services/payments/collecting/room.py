@@ -9,6 +9,7 @@ from services.payments.collecting.charging import Charging
 from services.payments.collecting.drawing import Drawing
 from services.payments.collecting.store import CollectionStore
 from services.payments.collecting.worker import CollectionWorker
+from services.payments.mandates.room import Mandates
 from services.payments.wallets.room import Wallets
 from services.platform.context import ServiceContext
 
@@ -25,12 +26,18 @@ class Collection:
 
 
 def build_collection(
-    context: ServiceContext, books: Books, wallets: Wallets, payments: CardPayments, cards: KeptCards
+    context: ServiceContext,
+    books: Books,
+    *,
+    wallets: Wallets,
+    mandates: Mandates,
+    payments: CardPayments,
+    cards: KeptCards,
 ) -> Collection:
     """Charges, draws, bills and the worker that drives them."""
     store = CollectionStore(context.database)
     bill_store = BillStore(store)
-    charging = Charging(context, store)
+    charging = Charging(context, store, mandates)
     drawing = Drawing(context, bill_store, books, wallets)
     bills = Bills(context, bill_store, books=books, wallets=wallets, payments=payments, cards=cards)
     worker = CollectionWorker(

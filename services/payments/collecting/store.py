@@ -41,43 +41,47 @@ class CollectionStore:
         return {row["charge_id"]: (row["amount_minor"], row["currency"]) for row in rows}
 
     async def insert_charges(
-        self, charges: Sequence[Charge], payers: Sequence[str], batch_id: UUID, *, gather_at: datetime
+        self,
+        tx: Any,
+        charges: Sequence[Charge],
+        payers: Sequence[str],
+        batch_id: UUID,
+        *,
+        gather_at: datetime,
     ) -> list[Owed]:
         """Record charges (ids all different) upon their payers; those that were new, in order.
 
         A customer who was not gathering a bill begins one, to be closed at `gather_at`.
         """
         names = sorted(set(payers))
-        async with self.database.transaction() as tx:
-            await tx.execute(queries["insert_customers"], names)
-            numbers = {
-                row["customer_id"]: row["bill_number"]
-                for row in await tx.fetch(queries["lock_customers"], names)
-            }
-            rows = await tx.fetch(
-                queries["insert_charges"],
-                [each.charge_id for each in charges],
-                [each.customer_id for each in charges],
-                payers,
-                [numbers[payer] for payer in payers],
-                [each.amount.amount_minor for each in charges],
-                [each.amount.currency for each in charges],
-                [each.reference for each in charges],
-                [each.service_date for each in charges],
-                batch_id,
-            )
-            new_ids = {row["charge_id"] for row in rows}
-            fresh = [
-                Owed(each.charge_id, payer, each.amount.amount_minor, each.amount.currency, each.reference)
-                for each, payer in zip(charges, payers, strict=True)
-                if each.charge_id in new_ids
-            ]
-            if fresh:
-                more: defaultdict[str, int] = defaultdict(int)
-                for owed in fresh:
-                    more[owed.customer_id] += owed.amount_minor
-                await tx.execute(queries["add_due"], list(more), list(more.values()), gather_at)
-                await tx.execute(queries["insert_batch"], batch_id)
+        await tx.execute(queries["insert_customers"], names)
+        numbers = {
+            row["customer_id"]: row["bill_number"] for row in await tx.fetch(queries["lock_customers"], names)
+        }
+        rows = await tx.fetch(
+            queries["insert_charges"],
+            [each.charge_id for each in charges],
+            [each.customer_id for each in charges],
+            payers,
+            [numbers[payer] for payer in payers],
+            [each.amount.amount_minor for each in charges],
+            [each.amount.currency for each in charges],
+            [each.reference for each in charges],
+            [each.service_date for each in charges],
+            batch_id,
+        )
+        new_ids = {row["charge_id"] for row in rows}
+        fresh = [
+            Owed(each.charge_id, payer, each.amount.amount_minor, each.amount.currency, each.reference)
+            for each, payer in zip(charges, payers, strict=True)
+            if each.charge_id in new_ids
+        ]
+        if fresh:
+            more: defaultdict[str, int] = defaultdict(int)
+            for owed in fresh:
+                more[owed.customer_id] += owed.amount_minor
+            await tx.execute(queries["add_due"], list(more), list(more.values()), gather_at)
+            await tx.execute(queries["insert_batch"], batch_id)
         return fresh
 
     async def finish_batch(self, batch_id: UUID, refused: dict[UUID, str]) -> None:

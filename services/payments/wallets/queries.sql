@@ -29,8 +29,8 @@ where traveller_id = $1
 select * from wallet_hold where payment_id = $1 order by wish_version desc limit 1
 
 -- name: insert_hold
-insert into wallet_hold (hold_id, payment_id, wish_version, payer_id, amount_minor, currency)
-values ($1, $2, $3, $4, $5, $6)
+insert into wallet_hold (hold_id, payment_id, wish_version, payer_id, amount_minor, currency, mandate_id)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 
 -- name: end_hold

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.payments.books import Books
+from services.payments.mandates.room import Mandates
 from services.payments.wallets.paying import WalletPaying
 from services.payments.wallets.store import WalletStore
 from services.payments.wallets.top_ups import Cards, Payments, TopUps
@@ -21,10 +22,14 @@ class Wallets:
 
 
 def build_wallets(
-    context: ServiceContext, books: Books, payments: Callable[[], Payments], cards: Callable[[], Cards]
+    context: ServiceContext,
+    books: Books,
+    mandates: Mandates,
+    payments: Callable[[], Payments],
+    cards: Callable[[], Cards],
 ) -> Wallets:
     """`payments` and `cards` are asked for when a card is charged: they need wallets themselves."""
     store = WalletStore(context.database)
     top_ups = TopUps(context, store, books, payments, cards)
-    paying = WalletPaying(context, store, books, top_ups)
+    paying = WalletPaying(context, store, books=books, top_ups=top_ups, mandates=mandates)
     return Wallets(store=store, books=books, top_ups=top_ups, paying=paying)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from payments.errors import TopUpNotFound, WalletNotFound
 from payments.money import Money
+from payments.ports import Payment
 from payments.wallets import AutoTopUp, TopUpState, WalletState
 from services.platform.database import Database, load_queries
 
@@ -35,6 +36,7 @@ class HoldRow:
     amount: Money
     state: str
     decline_code: str | None
+    mandate_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +114,18 @@ class WalletStore:
         return None if row is None else _hold_row(row)
 
     async def begin_hold(
-        self, tx: Any, payment_id: UUID, wish_version: int, payer_id: str, amount: Money
+        self, tx: Any, payment: Payment, *, wish_version: int, payer_id: str, mandate_id: UUID | None
     ) -> None:
         """Write a try down before the ledger is asked. Two drivers choose the same id: it is there once."""
-        hold_id = uuid5(payment_id, f"wallet:{wish_version}")
         await tx.execute(
             queries["insert_hold"],
-            hold_id,
-            payment_id,
+            uuid5(payment.payment_id, f"wallet:{wish_version}"),
+            payment.payment_id,
             wish_version,
             payer_id,
-            amount.amount_minor,
-            amount.currency,
+            payment.amount.amount_minor,
+            payment.amount.currency,
+            mandate_id,
         )
 
     async def end_hold(self, hold_id: UUID, state: str, decline_code: str | None = None) -> None:
@@ -213,6 +215,7 @@ def _hold_row(row: Any) -> HoldRow:
         amount=Money(row["amount_minor"], row["currency"]),
         state=row["state"],
         decline_code=row["decline_code"],
+        mandate_id=row["mandate_id"],
     )
 
 

@@ -18,6 +18,7 @@ from payments.ports import Charge, ChargeStatus, CollectionPort, LedgerPort
 from payments.transfers import Transfer, TransferCode, TransferStatus
 from services.payments.collecting.charging import Charging
 from services.payments.collecting.store import CollectionStore
+from services.payments.mandates.room import build_mandates
 from services.payments.service import build_with
 from services.payments.stripe_client import StripeClient
 from services.platform.auth import Authenticator
@@ -67,7 +68,7 @@ class Setting:
         return due
 
     def another_process(self) -> Charging:
-        return Charging(self.service.context, self.store)
+        return Charging(self.service.context, self.store, build_mandates(self.service.context))
 
 
 def owed(name: str, amount: int, *, charge_id: UUID | None = None) -> Charge:

@@ -1,0 +1,1 @@
+"""Mandates: who pays for whom, and what of it is used."""
