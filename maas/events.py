@@ -10,7 +10,8 @@ from typing import Literal
 from uuid import UUID
 
 from maas.journeys import Journey
-from maas.prices import JourneyPrice
+from maas.prices import JourneyPrice, RiderCategory
+from maas.tickets.ticket import PassArea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +142,37 @@ class RideRated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassSold:
-    """A pass was paid. `product_id` is its name in the tariff."""
+    """A pass was paid. `product_id` is its name in the tariff.
+
+    It is good from `valid_from` until `valid_until`, exclusive; one with `hours` begins with its first entry
+    in that time, and lasts that long.
+    """
 
     pass_id: UUID
     traveller_id: str
     product_id: str
     amount_minor: int
+    rider: RiderCategory
+    name: str
+    areas: tuple[PassArea, ...]
+    hours: int | None
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassBegun:
+    """A ticket of a pass of hours was let through for the first time; an earlier time may still be told."""
+
+    pass_id: UUID
+    began: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassGivenBack:
+    """A pass was given back before it began. Its tickets are void; the money follows."""
+
+    pass_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +286,8 @@ Event = (
     | TicketIssued
     | RideRated
     | PassSold
+    | PassBegun
+    | PassGivenBack
     | PassEarned
     | SailingCancelled
     | SailingStatusChanged

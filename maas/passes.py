@@ -30,6 +30,7 @@ from maas.fares.charged import ServiceClock, product_price
 from maas.fares.pass_cover import PassInHand
 from maas.fares.tables import PassRow
 from maas.prices import Addend, FareComponent, RiderCategory
+from maas.tickets.ticket import PassArea
 from payments.money import Money, split_exactly, yen
 
 PAY_WITHIN = timedelta(minutes=10)
@@ -61,10 +62,11 @@ class PassPlaceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassProduct:
-    """A pass on sale. `operators` are those whose networks it covers."""
+    """A pass on sale. `operators` are those whose networks it covers, `areas` what its ticket says."""
 
     row: PassRow
     operators: tuple[str, ...]
+    areas: tuple[PassArea, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,7 @@ class PassOrder:
     refunded: Money
     placed_at: datetime
     expires_at: datetime
+    areas: tuple[PassArea, ...] = ()
 
     @property
     def has_begun(self) -> bool:
@@ -234,6 +237,7 @@ def place_pass(
         refunded=yen(0),
         placed_at=now,
         expires_at=now + PAY_WITHIN,
+        areas=product.areas,
     )
     return PassPlacement(status=PassPlaceStatus.PLACED, order=order)
 

@@ -42,6 +42,7 @@ from maas.fares.runs import Run, cut_into_runs, seconds_between
 from maas.fares.tables import TABLES, CapRow, DiscountRow, NetworkRow, PassRow, World
 from maas.journeys import Journey, Leg
 from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
+from maas.tickets.ticket import PassArea
 from payments.money import split_exactly, yen
 
 
@@ -149,6 +150,21 @@ class FareEngine:
         """The operators of these networks on a service date, each once, by id."""
         found = (row for rows in self._tariff.on(day).networks.values() for row in rows)
         return tuple(sorted({row.operator_id for row in found if row.network_id in networks}))
+
+    def list_areas(self, networks: Sequence[str], day: date) -> tuple[PassArea, ...]:
+        """What a pass of these networks says at a gate: all of an operator's where it covers them all."""
+        owned: dict[str, set[str]] = {}
+        for rows in self._tariff.on(day).networks.values():
+            for row in rows:
+                owned.setdefault(row.operator_id, set()).add(row.network_id)
+        areas = []
+        for operator_id in self.list_operators(networks, day):
+            covered = sorted(owned[operator_id] & set(networks))
+            # Of an operator's only network the name is kept: the tariff may know a part of its lines.
+            is_whole = len(covered) > 1 and len(covered) == len(owned[operator_id])
+            chosen = [None] if is_whole else covered
+            areas += [PassArea(operator_id=operator_id, network_id=network_id) for network_id in chosen]
+        return tuple(areas)
 
     def get_network(self, network_id: str, day: date) -> NetworkRow:
         """A network of the tariff of a service date. Raises KeyError for an unknown id."""

@@ -1,4 +1,4 @@
-"""Make the tickets of a confirmed order, signed.
+"""Make the tickets of a confirmed order, and of a pass, signed.
 
 Idea      An entitlement per operator of each fare component, in order of riding. Buses, vans and bicycles are
           boarded anywhere; trains and ships at the places bought. A code with more than five entitlements
@@ -15,12 +15,22 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from maas.journeys import Journey, Leg, Mode
-from maas.prices import FareComponent, JourneyPrice
+from maas.prices import FareComponent, JourneyPrice, RiderCategory
 from maas.tickets.base45 import encode_base45
 from maas.tickets.keys import SigningKey
-from maas.tickets.layout import ENTITLEMENTS_MAX, encode_for_device, encode_static
+from maas.tickets.layout import ENTITLEMENTS_MAX, encode_for_device, encode_static, round_up_validity
 from maas.tickets.party import list_parties
-from maas.tickets.ticket import ANY_PLACE, Entitlement, Ticket, class_code, operator_code, place_code
+from maas.tickets.ticket import (
+    ANY_AREA,
+    ANY_PLACE,
+    Entitlement,
+    PassArea,
+    Ticket,
+    area_code,
+    class_code,
+    operator_code,
+    place_code,
+)
 
 SERVICE_DAY_STARTS_AT_HOUR = 4
 BOARDED_ANYWHERE = frozenset({Mode.BUS, Mode.ON_DEMAND, Mode.BIKE, Mode.TRAM})
@@ -30,7 +40,7 @@ BOARDED_ANYWHERE = frozenset({Mode.BUS, Mode.ON_DEMAND, Mode.BIKE, Mode.TRAM})
 class IssuedTicket:
     """A signed ticket and whose it is. `payload` is what the QR code holds.
 
-    `fares` gives by fare index the components of the order that are ridden with it; of a pass none.
+    `fares` gives by fare index the components of the order that are ridden with it; a pass is component 0.
     """
 
     ticket_id: UUID
@@ -100,6 +110,59 @@ def issue_tickets(
                     ),
                 )
             )
+    return issued
+
+
+def issue_pass(
+    *,
+    pass_id: UUID,
+    rider: RiderCategory,
+    areas: Sequence[PassArea],
+    hours: int,
+    valid_from: datetime,
+    valid_until: datetime,
+    key: SigningKey,
+) -> list[IssuedTicket]:
+    """The tickets of a pass: an entitlement for each area, further parts beyond five.
+
+    Instants are widened to whole minutes, a long validity to whole hours. `hours` 0: the whole validity.
+    """
+    starts = valid_from.replace(second=0, microsecond=0)
+    rights = [
+        Entitlement(
+            operator_code=operator_code(area.operator_id),
+            fare_index=0,
+            class_code=class_code(None),
+            is_pass=True,
+            area_code=ANY_AREA if area.network_id is None else area_code(area.operator_id, area.network_id),
+            hours=hours,
+        )
+        for area in areas
+    ]
+    issued = []
+    for part in range(-(-len(rights) // ENTITLEMENTS_MAX)):
+        ticket_id = uuid5(pass_id, f"ticket/0/{part}")
+        ticket = Ticket(
+            key_id=key.public.key_id,
+            ticket_ref=ticket_id.bytes[:8].hex(),
+            valid_from=starts,
+            valid_until=starts + round_up_validity(valid_until - starts),
+            adults=int(rider is not RiderCategory.CHILD),
+            children=int(rider is RiderCategory.CHILD),
+            infants=0,
+            concession=None if rider in {RiderCategory.ADULT, RiderCategory.CHILD} else rider,
+            entitlements=tuple(rights[part * ENTITLEMENTS_MAX : (part + 1) * ENTITLEMENTS_MAX]),
+        )
+        issued.append(
+            IssuedTicket(
+                ticket_id=ticket_id,
+                rider_index=0,
+                part=part,
+                ticket=ticket,
+                payload=sign(ticket, key),
+                fares=((0,),),
+            )
+        )
     return issued
 
 

@@ -171,6 +171,12 @@ def decode_device_body(body: bytes) -> Ticket:
     return ticket
 
 
+def round_up_validity(duration: timedelta) -> timedelta:
+    """The shortest validity that can be written and is not shorter: whole minutes, beyond 22 days hours."""
+    minutes = -(-duration // timedelta(minutes=1))
+    return timedelta(minutes=minutes) if minutes <= MINUTES_MAX else timedelta(hours=-(-minutes // 60))
+
+
 def can_be_written(ticket: Ticket) -> bool:
     """Whether this layout holds the ticket: one of layout 1 may have more fares, or higher numbers."""
     return len(ticket.entitlements) <= ENTITLEMENTS_MAX and all(

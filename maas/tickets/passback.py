@@ -17,18 +17,39 @@ from datetime import datetime, timedelta
 
 from maas.taps import Tap, TapKind, adds_to_rides, pair_rides
 from maas.tickets.ticket import Entitlement, operator_code, station_key
+from maas.tickets.verify import VerdictStatus
+
+ACCEPTED = VerdictStatus.ACCEPTED
 
 PASSED_BACK_WITHIN = timedelta(minutes=5)
 INSIDE_AT_MOST = timedelta(hours=3)
 
 
-def is_used_up(
+def judge_use(
     tap: Tap, *, entitlement: Entitlement, entitlements: tuple[Entitlement, ...], earlier: Sequence[Tap]
-) -> bool:
-    """Whether `entitlement`, which fits the tap, lets nobody pass any more after the `earlier` taps."""
+) -> VerdictStatus:
+    """Whether `entitlement`, which fits the tap, lets somebody pass once more after the `earlier` taps.
+
+    expired       the hours of a pass since its first tap are over; who is inside may leave
+    already_used  else, where the fare is used up, or the pass was handed back
+    accepted      else
+    """
     if entitlement.is_pass:
-        return is_passed_back(tap, earlier)
-    return not adds_to_rides(tap, earlier, entitlements)
+        if _has_run_out(tap, entitlement, entitlements, earlier):
+            return VerdictStatus.EXPIRED
+        is_used = is_passed_back(tap, earlier)
+    else:
+        is_used = not adds_to_rides(tap, earlier, entitlements)
+    return VerdictStatus.ALREADY_USED if is_used else ACCEPTED
+
+
+def _has_run_out(
+    tap: Tap, entitlement: Entitlement, entitlements: tuple[Entitlement, ...], earlier: Sequence[Tap]
+) -> bool:
+    if not entitlement.hours or tap.kind is TapKind.EXIT:
+        return False
+    began = first_uses(earlier, entitlements).get(entitlement.fare_index)
+    return began is not None and tap.tapped_at >= began + timedelta(hours=entitlement.hours)
 
 
 def is_passed_back(tap: Tap, earlier: Iterable[Tap]) -> bool:
@@ -90,7 +111,8 @@ def settle(let_through: Iterable[Tap], entitlements: tuple[Entitlement, ...]) ->
     for tap in ordered:
         fitting = [each for each in entitlements if each.operator_code == operator_code(tap.operator_id)]
         is_surplus = not fitting or all(
-            is_used_up(tap, entitlement=each, entitlements=entitlements, earlier=rides) for each in fitting
+            judge_use(tap, entitlement=each, entitlements=entitlements, earlier=rides) is not ACCEPTED
+            for each in fitting
         )
         (surplus if is_surplus else rides).append(tap)
     return Settled(rides=tuple(rides), surplus=tuple(surplus))

@@ -33,6 +33,14 @@ class TicketForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassArea:
+    """Where a pass is good: a network (an area of the tariff) of an operator; None is all of them."""
+
+    operator_id: str
+    network_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
     """A right at one operator: to one fare, or (a pass) to every ride of an area.
 

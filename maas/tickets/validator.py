@@ -23,7 +23,7 @@ from maas.taps import Tap, TapKind
 from maas.tickets.keys import KeyList
 from maas.tickets.messages import message_for
 from maas.tickets.moving_code import MovingCode
-from maas.tickets.passback import first_uses, is_used_up
+from maas.tickets.passback import judge_use
 from maas.tickets.revocations import Revocations, Uses
 from maas.tickets.ticket import Ticket
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
@@ -146,20 +146,11 @@ def _judge_memory(scan: Scan, verdict: Verdict, ticket: Ticket, remembered: Reme
     assert entitlement is not None, "an accepted ticket was accepted for something"
     if ticket.edition < remembered.edition:
         return VerdictStatus.SUPERSEDED
-    if entitlement.hours and not scan.at.is_exit:
-        began = first_uses(remembered.taps, ticket.entitlements).get(entitlement.fare_index)
-        if began is not None and scan.tapped_at >= began + timedelta(hours=entitlement.hours):
-            return VerdictStatus.EXPIRED
     if _is_replay(scan, ticket, verdict.moment, remembered.code):
         return VerdictStatus.REPLAYED
-    if is_used_up(
-        scan.tap,
-        entitlement=entitlement,
-        entitlements=ticket.entitlements,
-        earlier=remembered.taps,
-    ):
-        return VerdictStatus.ALREADY_USED
-    return VerdictStatus.ACCEPTED
+    return judge_use(
+        scan.tap, entitlement=entitlement, entitlements=ticket.entitlements, earlier=remembered.taps
+    )
 
 
 def _is_replay(scan: Scan, ticket: Ticket, moment: MovingCode | None, seen: SeenCode | None) -> bool:

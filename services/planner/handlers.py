@@ -102,7 +102,11 @@ class Planner:
         if fares is None:
             return []
         return [
-            PassProduct(row=row, operators=fares.list_operators(row.networks.split(), on))
+            PassProduct(
+                row=row,
+                operators=fares.list_operators(row.networks.split(), on),
+                areas=fares.list_areas(row.networks.split(), on),
+            )
             for row in fares.list_passes(on)
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from maas.events import AccountClosed, RideRated, SailingCancelled
+from maas.events import AccountClosed, PassBegun, RideRated, SailingCancelled
 from maas.ports import EligibilityPort, PassPort
 from payments.errors import ProviderUnavailable
 from services.platform.bus import Envelope
@@ -69,6 +69,7 @@ def build(context: ServiceContext) -> Service:
         ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[
             Subscription(RideRated, aftersales.on_ride_rated),
+            Subscription(PassBegun, passes.on_pass_begun),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
             Subscription(AccountClosed, on_account_closed),
         ],

@@ -1,11 +1,20 @@
-"""Orders confirmed become tickets, legs cancelled revocations; who leaves is forgotten. Each event once."""
+"""Orders and passes become tickets, what is cancelled revocations; who leaves is forgotten. Each once."""
 
 import asyncio
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from maas.events import AccountClosed, LegCancelled, OrderConfirmed, TicketIssued
-from maas.tickets.issue import issue_tickets
+from maas.events import (
+    AccountClosed,
+    LegCancelled,
+    OrderConfirmed,
+    PassGivenBack,
+    PassSold,
+    TicketIssued,
+)
+from maas.prices import RiderCategory
+from maas.tickets.issue import IssuedTicket, issue_pass, issue_tickets
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.ticketing.code_store import CodeStore
@@ -40,17 +49,45 @@ class Issuing:
             order_id=event.order_id, journey=event.journey, prices=event.prices, key=key, zone=self._zone
         )
         for ticket in issued:
-            if await self._store.insert_ticket(tx, ticket, event, now):
-                first = code_of(ticket.ticket, ticket.payload, now, reason="order")
-                await self._codes.insert_code(tx, first)
-                told = TicketIssued(
-                    ticket_id=ticket.ticket_id, order_id=event.order_id, traveller_id=event.traveller_id
-                )
-                await self._context.outbox.append(tx, told)
+            rider = event.prices[ticket.rider_index].rider
+            await self._keep(tx, ticket, event.order_id, event.traveller_id, rider)
         components = [(component, price.rider) for price in event.prices for component in price.components]
         for component_index, (component, rider) in enumerate(components):
             await self._store.insert_fare(tx, event, component_index, component, rider)
         await self._store.renew_revocations(tx, event.order_id)
+
+    async def on_pass_sold(self, tx: Any, event: PassSold, _envelope: Envelope) -> None:
+        """Issue the tickets of a pass, exactly once."""
+        now = self._context.clock.now()
+        key = await asyncio.to_thread(self._keys.key_for, valid_from=event.valid_from, now=now)
+        issued = issue_pass(
+            pass_id=event.pass_id,
+            rider=event.rider,
+            areas=event.areas,
+            hours=event.hours or 0,
+            valid_from=event.valid_from,
+            valid_until=event.valid_until,
+            key=key,
+        )
+        for ticket in issued:
+            await self._keep(tx, ticket, event.pass_id, event.traveller_id, event.rider)
+        await self._store.insert_pass_fare(tx, event)
+        await self._store.renew_revocations(tx, event.pass_id)
+
+    async def on_pass_given_back(self, tx: Any, event: PassGivenBack, _envelope: Envelope) -> None:
+        """Revoke a pass on whichever code of its tickets."""
+        await self._store.revoke(tx, event.pass_id, [0], reason="given_back", now=self._context.clock.now())
+
+    async def _keep(
+        self, tx: Any, issued: IssuedTicket, order_id: UUID, traveller_id: str, rider: RiderCategory
+    ) -> None:
+        now = self._context.clock.now()
+        if await self._store.insert_ticket(
+            tx, issued, order_id=order_id, traveller_id=traveller_id, rider=rider, now=now
+        ):
+            await self._codes.insert_code(tx, code_of(issued.ticket, issued.payload, now, reason="order"))
+            told = TicketIssued(ticket_id=issued.ticket_id, order_id=order_id, traveller_id=traveller_id)
+            await self._context.outbox.append(tx, told)
 
     async def on_leg_cancelled(self, tx: Any, event: LegCancelled, _envelope: Envelope) -> None:
         """Revoke the fares that will not be ridden."""

@@ -3,8 +3,8 @@
 -- name: insert_ticket
 -- No row when the ticket is there already.
 insert into ticket (ticket_id, ticket_ref, order_id, rider_index, part, rider, traveller_id, payload,
-    valid_from, valid_until, issued_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing returning ticket_id
+    valid_from, valid_until, issued_at, has_pass)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning ticket_id
 
 -- name: insert_ticket_fare
 insert into ticket_fare (ticket_ref, fare_index, order_id, component_index)
@@ -14,6 +14,12 @@ select $1, $2, $3, component_index from unnest($4::int[]) as component_index on 
 insert into fare (order_id, component_index, leg_indices, operator_ids, fare_class, mode, amount_minor, shares,
     origin_name, origin_lat, origin_lon, destination_name, destination_lat, destination_lon, rider)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing
+
+-- name: insert_pass_fare
+-- A pass has no places and no shares: its rides do not earn it.
+insert into fare (order_id, component_index, leg_indices, operator_ids, fare_class, mode, amount_minor, shares,
+    origin_name, origin_lat, origin_lon, destination_name, destination_lat, destination_lon, rider)
+values ($1, 0, '{}', $2, null, 'pass', $3, '{}', $4, 0, 0, $4, 0, 0, $5) on conflict do nothing
 
 -- name: lock_revocations
 -- Locks: revocations of this schema, one writer at a time, so that sequences commit in order.
@@ -277,7 +283,7 @@ order by t.ticket_ref limit $4 for update of t skip locked
 insert into fare_use (ticket_ref, fare_index, first_used_at) values ($1, $2, $3)
 on conflict (ticket_ref, fare_index) do update set first_used_at = excluded.first_used_at,
     noted_xid = pg_current_xact_id()
-where excluded.first_used_at < fare_use.first_used_at
+where excluded.first_used_at < fare_use.first_used_at returning fare_index
 
 -- name: list_uses
 -- Of static tickets and passes that are not over. Only what transactions noted that are over for everybody, so

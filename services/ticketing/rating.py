@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from maas.events import RideRated
+from maas.events import PassBegun, RideRated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
 from maas.tickets.passback import first_uses
@@ -84,9 +84,11 @@ class Rating:
         counted = taps[ticket["ticket_ref"]]
         rides = pair_rides(counted, entitlements)
         await self._store.keep_rides(tx, ticket, rides, fare_indices)
-        await self._store.note_uses(
-            tx, ticket["ticket_ref"], first_uses(taps[ticket["ticket_ref"]], entitlements)
-        )
+        news = await self._store.note_uses(tx, ticket["ticket_ref"], first_uses(counted, entitlements))
+        begun = [news[each.fare_index] for each in entitlements if each.hours and each.fare_index in news]
+        if begun:
+            told = PassBegun(pass_id=ticket["order_id"], began=min(begun))
+            await self._context.outbox.append(tx, told)
         for ride in rides:
             if is_earned(ride, now=now, zone=self._zone):
                 fare_index = fare_indices[ride.entitlement_index]

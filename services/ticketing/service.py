@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from maas.events import AccountClosed, LegCancelled, OrderConfirmed
+from maas.events import AccountClosed, LegCancelled, OrderConfirmed, PassGivenBack, PassSold
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
@@ -54,6 +54,8 @@ def build(context: ServiceContext) -> Service:
         subscriptions=[
             Subscription(OrderConfirmed, issuing.on_order_confirmed),
             Subscription(LegCancelled, issuing.on_leg_cancelled),
+            Subscription(PassSold, issuing.on_pass_sold),
+            Subscription(PassGivenBack, issuing.on_pass_given_back),
             Subscription(AccountClosed, issuing.on_account_closed),
         ],
         workers=[rating.run, codes.run_reissue],

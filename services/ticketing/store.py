@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from maas.events import OrderConfirmed
+from maas.events import OrderConfirmed, PassSold
 from maas.prices import FareComponent, RiderCategory
 from maas.taps import Ride
 from maas.tickets.issue import IssuedTicket
@@ -23,7 +23,14 @@ class TicketingStore:
         self._database = database
 
     async def insert_ticket(
-        self, tx: Any, issued: IssuedTicket, event: OrderConfirmed, now: datetime
+        self,
+        tx: Any,
+        issued: IssuedTicket,
+        *,
+        order_id: UUID,
+        traveller_id: str,
+        rider: RiderCategory,
+        now: datetime,
     ) -> bool:
         """Keep a ticket; False when it is there already."""
         ticket = issued.ticket
@@ -31,15 +38,16 @@ class TicketingStore:
             queries["insert_ticket"],
             issued.ticket_id,
             ticket.ticket_ref,
-            event.order_id,
+            order_id,
             issued.rider_index,
             issued.part,
-            event.prices[issued.rider_index].rider.value,
-            event.traveller_id,
+            rider.value,
+            traveller_id,
             issued.payload,
             ticket.valid_from,
             ticket.valid_until,
             now,
+            any(each.is_pass for each in ticket.entitlements),
         )
         if fresh is None:
             return False
@@ -47,7 +55,7 @@ class TicketingStore:
             continue  # two tickets in 34 thousand million draw the same
         for fare_index, components in enumerate(issued.fares):
             await tx.execute(
-                queries["insert_ticket_fare"], ticket.ticket_ref, fare_index, event.order_id, list(components)
+                queries["insert_ticket_fare"], ticket.ticket_ref, fare_index, order_id, list(components)
             )
         return True
 
@@ -159,10 +167,25 @@ class TicketingStore:
                 ride.ended and ride.ended.stop_id,
             )
 
-    async def note_uses(self, tx: Any, ticket_ref: str, used: Mapping[int, datetime]) -> None:
-        """Keep when fares of a ticket were first used."""
-        for fare_index, instant in sorted(used.items()):
-            await tx.execute(queries["note_use"], ticket_ref, fare_index, instant)
+    async def insert_pass_fare(self, tx: Any, event: PassSold) -> None:
+        """Keep the price of a pass beside its ticket; it is earned by sales, never by a ride."""
+        operators = list(dict.fromkeys(area.operator_id for area in event.areas))
+        await tx.execute(
+            queries["insert_pass_fare"],
+            event.pass_id,
+            operators,
+            event.amount_minor,
+            event.name,
+            event.rider.value,
+        )
+
+    async def note_uses(self, tx: Any, ticket_ref: str, used: Mapping[int, datetime]) -> dict[int, datetime]:
+        """Keep when fares of a ticket were first used; returns those that are news."""
+        return {
+            fare_index: instant
+            for fare_index, instant in sorted(used.items())
+            if await tx.fetchval(queries["note_use"], ticket_ref, fare_index, instant) is not None
+        }
 
     async def insert_rated_fare(
         self, tx: Any, order_id: UUID, component_index: int, *, ride_id: UUID, now: datetime

@@ -28,7 +28,7 @@ from maas.taps import Tap, TapKind, service_date_of
 from maas.tickets.keys import KeyList
 from maas.tickets.layout import read_claimed_ref
 from maas.tickets.messages import message_for
-from maas.tickets.passback import is_used_up
+from maas.tickets.passback import judge_use
 from maas.tickets.revocations import Revocations
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
 from services.platform.auth import Principal
@@ -236,9 +236,10 @@ def _judge_one(
         return
     before, mine = counted[each.ticket_ref], each.as_tap()
     fits = told.entitlement if told.is_accepted else None
-    if fits and is_used_up(mine, entitlement=fits, entitlements=told.ticket.entitlements, earlier=before):
-        each.verdict = VerdictStatus.ALREADY_USED
-        each.fare_index = None
+    if fits is not None:
+        rights = told.ticket.entitlements
+        each.verdict = judge_use(mine, entitlement=fits, entitlements=rights, earlier=before)
+        each.fare_index = fits.fare_index if each.verdict is VerdictStatus.ACCEPTED else None
     before.append(mine)
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from maas.events import PassBegun
 from maas.fares.charged import ServiceClock
 from maas.passes import (
     BOOK_AHEAD_DAYS_MAX,
@@ -19,6 +21,7 @@ from maas.passes import (
 )
 from maas.ports import PlannerPort
 from services.platform.auth import Role
+from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.platform.service import Call
@@ -75,6 +78,12 @@ class Passes:
                 await self.store.update(tx, changed)
             await self.store.put_use(tx, use.pass_id, use.week, use.used)
         return changed.held
+
+    async def on_pass_begun(self, tx: Any, event: PassBegun, _envelope: Envelope) -> None:
+        """A gate let a ticket of a pass of hours through: it has begun."""
+        order = await self.store.lock(tx, event.pass_id)
+        if order is not None and order.state is PassState.CONFIRMED:
+            await self.store.update(tx, note_entry(order, event.began))
 
     # Endpoints ---------------------------------------------------------------------------------------------
 

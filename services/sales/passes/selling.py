@@ -9,14 +9,14 @@ Invariant After the capture the only way is to confirm. A refund is decided once
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from uuid import UUID, uuid5
 
 import structlog
 
-from maas.events import FareRefunded, PassEarned, PassSold
+from maas.events import FareRefunded, PassEarned, PassGivenBack, PassSold
 from maas.passes import (
     PassOrder,
     PassState,
@@ -106,6 +106,12 @@ class PassSelling:
                 traveller_id=order.traveller_id,
                 product_id=order.product_id,
                 amount_minor=order.amount.amount_minor,
+                rider=order.rider,
+                name=order.name,
+                areas=order.areas,
+                hours=order.held.hours,
+                valid_from=order.usable_from,
+                valid_until=order.ends_at or order.begin_before + timedelta(hours=order.count),
             )
             await self._context.outbox.append(tx, sold)
         return confirmed
@@ -142,6 +148,7 @@ class PassSelling:
             changed = refund_pass(locked, decision.amount)
             await self._store.update(tx, changed)
             await self._store.begin_refund(tx, pass_id, GIVEN_BACK)
+            await self._context.outbox.append(tx, PassGivenBack(pass_id=pass_id))
         return changed
 
     async def _send(self, order: PassOrder, reason: str, _pass_id: UUID) -> bool:

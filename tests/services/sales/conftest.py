@@ -56,7 +56,11 @@ class Counter:
 async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
     engine = FareEngine.from_folder(TARIFFS)
     products = [
-        PassProduct(row=row, operators=engine.list_operators(row.networks.split(), TODAY))
+        PassProduct(
+            row=row,
+            operators=engine.list_operators(row.networks.split(), TODAY),
+            areas=engine.list_areas(row.networks.split(), TODAY),
+        )
         for row in engine.list_passes(TODAY)
     ]
     clock, planner, payments = FixedClock(NOW), OneJourneyPlanner(products=products), Payments()

@@ -5,9 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from maas.events import PassBegun
 from maas.passes import PassUse
 from maas.ports import PassPort
 from payments.ports import PaymentState
+from services.platform.bus import Envelope
+from services.platform.outbox import event_adapter, receive
 from tests.services.sales.conftest import NOW, TODAY, Counter
 
 METRO_24H, JOINT_DAY = "metro_24h", "metro_toei_day"
@@ -190,3 +193,27 @@ async def test_a_pass_in_hand_goes_to_the_price_of_an_offer(counter: Counter) ->
     assert [str(each.pass_id) for each in counter.planner.passes[-1]] == [bought["pass_id"]]
     status, refused = await counter.post("/api/offers", body, subject="bob")
     assert (status, refused["code"]) == (404, "pass_order_not_found")
+
+
+async def test_a_gate_begins_a_pass_of_hours(counter: Counter) -> None:
+    bought = await counter.buy(METRO_24H)
+    (sold,) = await counter.events("PassSold")
+    assert sold["areas"] == [{"operator_id": "TokyoMetro", "network_id": "tokyo_metro"}]
+    assert sold["hours"] == 24
+    service = counter.house.services["sales"]
+    entered = NOW + timedelta(hours=3)
+    event = PassBegun(pass_id=UUID(bought["pass_id"]), began=entered)
+    by_type = {each.event.__name__: each for each in service.subscriptions}
+    envelope = Envelope(
+        event_id=uuid4(),
+        event_type="PassBegun",
+        payload=event_adapter("PassBegun").dump_python(event, mode="json"),
+        occurred_at=entered,
+        source="ticketing",
+    )
+    await receive(service.context.database, by_type, envelope)
+    _, view = await counter.house.call("GET", f"/api/passes/{bought['pass_id']}")
+    assert datetime.fromisoformat(view["starts_at"]) == entered
+    # It has begun: it is not given back any more.
+    assert (await counter.post(f"/api/passes/{bought['pass_id']}/cancellations"))[0] == 409
+    assert await counter.events("PassGivenBack") == []
