@@ -189,6 +189,23 @@ class PassEarned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TravelEarned:
+    """Fares of account-based travel of one service day were charged, or corrected: what operators earn of it.
+
+    Sums over many rides, in minor units, all above zero: `earned` is new, `taken_back` was earned before and
+    is not any more (a late tap, a correction, the best-fare promise). `ridden_at` is the beginning of the
+    service day. Each (earning_id) comes once for ever.
+    """
+
+    earning_id: UUID
+    service_date: date
+    ridden_at: datetime
+    earned_at: datetime
+    earned: dict[str, int]
+    taken_back: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SailingCancelled:
     """An operator cancelled a sailing (a trip on a service date)."""
 
@@ -289,6 +306,7 @@ Event = (
     | PassBegun
     | PassGivenBack
     | PassEarned
+    | TravelEarned
     | SailingCancelled
     | SailingStatusChanged
     | LegCancelled

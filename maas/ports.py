@@ -78,12 +78,18 @@ class EligibilityPort(Protocol):
     async def list_claims(self, *, traveller_id: str, on: date) -> list[Claim]:
         """The traveller's verified claims that hold on a service date."""
 
+    async def list_holders(self, *, traveller_ids: Sequence[str], since: date, until: date) -> list[str]:
+        """Those of these travellers with a verified claim that holds on any day of the span, both ends in."""
+
 
 class PassPort(Protocol):
     """Passes that travellers hold."""
 
     async def list_passes(self, *, traveller_id: str, service_date: date) -> list[PassHeld]:
         """The traveller's paid passes that may cover an entry of that service date, first to end first."""
+
+    async def list_holders(self, *, traveller_ids: Sequence[str], since: date, until: date) -> list[str]:
+        """Those of these travellers with a paid pass that may cover an entry of the span, both ends in."""
 
     async def note_uses(self, *, uses: Sequence[PassUse]) -> list[PassHeld | None]:
         """What rides made of passes; one answer each: the pass as it then is, None when it is not held.

@@ -18,7 +18,7 @@ Worked example: a fare of 461, shares 328 and 133, commission 500 basis points, 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -124,6 +124,21 @@ class Reversal:
     reversed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TravelEarning:
+    """An operator's part of a service day's travel charged afterwards, decided once.
+
+    Both amounts are negative where the part was earned before and goes back.
+    """
+
+    earning_id: UUID
+    operator_id: str
+    service_date: date
+    share_minor: int
+    commission_minor: int
+    earned_at: datetime
+
+
 def calculate_commission(share_minor: int, *, commission_bp: int, odd_yen: OddYen) -> int:
     """The commission on a share. Requires share_minor >= 0 and 0 <= commission_bp <= 10000."""
     assert share_minor >= 0, "a share is never negative"
@@ -214,6 +229,48 @@ def list_earning_transfers(earnings: Sequence[Earning], *, attempt: int) -> list
                 code=TransferCode.COMMISSION,
             ),
         ]
+    return link(found)
+
+
+def build_travel_earning(
+    *,
+    earning_id: UUID,
+    operator_id: str,
+    service_date: date,
+    share_minor: int,
+    agreement: Agreement | None,
+    earned_at: datetime,
+) -> TravelEarning:
+    """What a part earns its operator, or takes from it: the commission follows the sign of the part."""
+    commission = 0
+    if agreement is not None:
+        commission = calculate_commission(
+            abs(share_minor), commission_bp=agreement.commission_bp, odd_yen=agreement.odd_yen
+        )
+    return TravelEarning(
+        earning_id=earning_id,
+        operator_id=operator_id,
+        service_date=service_date,
+        share_minor=share_minor,
+        commission_minor=commission if share_minor > 0 else -commission,
+        earned_at=earned_at,
+    )
+
+
+def list_travel_transfers(earnings: Sequence[TravelEarning], *, attempt: int) -> list[Transfer]:
+    """The transfers of a day's travel as one chain. The same earnings and attempt give the same ids."""
+    found = []
+    for each in earnings:
+        kind = "ride" if each.share_minor > 0 else "refund"
+        payable = operator_payable(each.operator_id)
+        stem = replace(
+            _stem(each.earning_id, each.earned_at), reference=f"travel:{each.service_date}/{each.earning_id}"
+        )
+        name = f"{each.operator_id}/{kind}/{attempt}"
+        share = _either_way(stem, UNEARNED_FARES, payable, each.share_minor, name)
+        commission = _either_way(stem, payable, COMMISSION, each.commission_minor, f"{name}/commission")
+        code = TransferCode.RIDE if each.share_minor > 0 else TransferCode.REFUND
+        found += [replace(share, code=code), replace(commission, code=TransferCode.COMMISSION)]
     return link(found)
 
 

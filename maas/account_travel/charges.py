@@ -17,7 +17,7 @@ Invariant For each customer and day: the operators' parts sum to what is owed. O
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from maas.account_travel.endings import (
     Correction,
@@ -74,16 +74,30 @@ class Owed:
     def __post_init__(self) -> None:
         assert sum(self.shares.values()) == self.amount_minor, "the operators' parts sum to what is owed"
 
-    def __sub__(self, other: "Owed") -> "Owed":
+    def __neg__(self) -> "Owed":
+        return Owed(-self.amount_minor, {each: -part for each, part in self.shares.items()})
+
+    def __add__(self, other: "Owed") -> "Owed":
         operators = sorted({*self.shares, *other.shares})
-        parts = {each: self.shares.get(each, 0) - other.shares.get(each, 0) for each in operators}
+        parts = {each: self.shares.get(each, 0) + other.shares.get(each, 0) for each in operators}
         return Owed(
-            self.amount_minor - other.amount_minor, {each: part for each, part in parts.items() if part}
+            self.amount_minor + other.amount_minor, {each: part for each, part in parts.items() if part}
         )
+
+    def __sub__(self, other: "Owed") -> "Owed":
+        return self + -other
 
 
 OwedBy = dict[tuple[date, str], Owed]
 """What is owed, by service date and customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassUsed:
+    """What the week made of a pass: when it began, if it did now, and the single fares it stood for."""
+
+    began: datetime | None
+    used: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,8 @@ class WeekRating:
     fares: tuple[RatedFare, ...]
     refunds: tuple[PromiseRefund, ...]
     unpriced: frozenset[TapKey]
+    ride_days: Mapping[TapKey, date]
+    pass_uses: Mapping[str, PassUsed]
 
     @property
     def has_unfinished(self) -> bool:
@@ -146,12 +162,16 @@ def rate_week(
     beside = split_by_day(companion_taps, policy)
     endings = Endings(policy, index_corrections(corrections), habits or {})
     rated: list[DayFares] = []
+    ride_days: dict[TapKey, date] = {}
     for day in sorted(day for day in days if monday <= day < monday + timedelta(days=DAYS_PER_WEEK)):
         is_over = day <= closed_through
         rides = [endings.end(ride, day_is_over=is_over) for ride in _list_rides(days[day], day, book)]
         companions = _list_rides(beside.get(day, []), day, book)
         rated.append(list_day_fares(medium, day, rides, book, companions=companions))
-    fares, refunds = _charge([fare for day in rated for fare in day.fares], medium, book, closed_through)
+        ride_days |= dict.fromkeys((ride.key for ride in rides), day)
+    fares, refunds, uses = _charge(
+        [fare for day in rated for fare in day.fares], medium, book, closed_through
+    )
     rides = [ride for day in rated for ride in day.rides]
     alightings: dict[TapKey, Stop] = {}
     for each in rated:
@@ -161,7 +181,9 @@ def rate_week(
         alightings,
         tuple(fares),
         tuple(refunds),
-        frozenset().union(*(day.unpriced for day in rated)) if rated else frozenset(),
+        frozenset().union(*(day.unpriced for day in rated)),
+        ride_days,
+        uses,
     )
 
 
@@ -179,12 +201,14 @@ Group = tuple[str | None, int, RiderCategory]
 
 def _charge(
     fares: Sequence[RideFare], medium: Medium, book: FareBook, closed_through: date
-) -> tuple[list[RatedFare], list[PromiseRefund]]:
+) -> tuple[list[RatedFare], list[PromiseRefund], dict[str, PassUsed]]:
     """Apply passes, caps and the promise to each group's fares of the week."""
     groups: dict[Group, list[RideFare]] = defaultdict(list)
     for fare in fares:
         groups[medium.find_payer(fare.began_at), fare.rider_index, fare.rider].append(fare)
-    rated, refunds = [], []
+    rated: list[RatedFare] = []
+    refunds: list[PromiseRefund] = []
+    uses: dict[str, PassUsed] = {}
     for (payer, index, rider), mine in groups.items():
         by_id = {fare.charged.fare_id: fare for fare in mine}
         week = charge_fares(
@@ -197,7 +221,9 @@ def _charge(
         )
         rated += [RatedFare(by_id[each.fare.fare_id], each, payer) for each in week.fares]
         refunds += [PromiseRefund(back, payer, index, rider) for back in week.refunds]
-    return rated, refunds
+        for pass_id in {*week.began, *week.used}:
+            uses[pass_id] = PassUsed(week.began.get(pass_id), week.used.get(pass_id, {}))
+    return rated, refunds, uses
 
 
 def list_differences(owed: OwedBy, posted: OwedBy) -> OwedBy:

@@ -103,7 +103,7 @@ class FareBook:
         self.engine = engine
         self.policy = policy
         self._rules = rules
-        self._name_of = name_of
+        self.name_of = name_of
         self._route_of = route_of
         self._known: dict[Hashable, object] = {}
 
@@ -142,7 +142,7 @@ class FareBook:
             return None
         free_s = self._rules.same_station_free_s(place.network.network_id, asked.day)
         if stayed <= timedelta(seconds=free_s):
-            name = self._name_of(stop)
+            name = self.name_of(stop)
             return self._plain(
                 place,
                 0,
@@ -161,7 +161,7 @@ class FareBook:
     def price_waived(self, day: date, stop: Stop) -> Fare | None:
         """A ride that a clerk charges nothing for."""
         place = self.find_place(day, stop)
-        name = self._name_of(stop)
+        name = self.name_of(stop)
         if place is None:
             return None
         return self._plain(place, 0, f"{name} 係員による免除", f"{name}, waived by staff")
@@ -289,7 +289,7 @@ class FareBook:
         if not fares:
             return None
         amount, _ = min(fares) if least else max(fares)
-        name, kind, kind_en = self._name_of(place.stop), "最低運賃", "least fare"
+        name, kind, kind_en = self.name_of(place.stop), "最低運賃", "least fare"
         if not least:
             kind, kind_en = (
                 "最大運賃（入場または出場の記録なし）",
@@ -331,7 +331,7 @@ class FareBook:
         )
 
     def _end(self, place: TapPlace) -> Place:
-        return Place(name=self._name_of(place.stop), lat=0.0, lon=0.0, stop_id=place.stop.stop_id)
+        return Place(name=self.name_of(place.stop), lat=0.0, lon=0.0, stop_id=place.stop.stop_id)
 
 
 def _moved(tariff: TariffInForce, place: TapPlace, station: str) -> TapPlace:
@@ -342,7 +342,7 @@ def _moved(tariff: TariffInForce, place: TapPlace, station: str) -> TapPlace:
     else:
         listed = (stop for (name, stop), meant in tariff.stops.items() if (name, meant) == (kind, station))
         stop_id = min(listed, default=station)
-    return replace(place, station=station, stop=replace(place.stop, stop_id=stop_id))
+    return replace(place, station=station, stop=place.stop._replace(stop_id=stop_id))
 
 
 def _list_stations(tariff: TariffInForce, place: TapPlace) -> list[str]:

@@ -102,6 +102,15 @@ def _is_same_station(day: date, ride: EndedRide, book: FareBook) -> bool:
     return ride.origin == ride.destination or book.is_same_station(day, ride.origin, ride.destination)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rider:
+    """One of a party: the category that caps and promises count, and the fare that is asked."""
+
+    index: int
+    category: RiderCategory
+    asked: Asked
+
+
 class _Day:
     """The fares of a day, as they are found."""
 
@@ -121,7 +130,7 @@ class _Day:
             self.rides.append(first)
             return
         riders = self._list_riders(chain)
-        priced = [self._price(chain, asked) for _, asked in riders]
+        priced = [self._price(chain, each.asked) for each in riders]
         if len(chain) > 1 and any(fares is None for fares in priced):
             for ride in chain:
                 self.add([ride])
@@ -130,11 +139,11 @@ class _Day:
             self._add_unpriced(first)
             return
         self.rides += chain
-        for (index, asked), fares in zip(riders, priced, strict=True):
+        for each, fares in zip(riders, priced, strict=True):
             for place, fare in enumerate(fares or ()):
-                self._keep(chain, index, asked, fare, place)
+                self._keep(chain, each, fare, place)
 
-    def _list_riders(self, chain: list[EndedRide]) -> list[tuple[int, Asked]]:
+    def _list_riders(self, chain: list[EndedRide]) -> list[_Rider]:
         first = chain[0]
         riders = self._medium.riders_at(first.began_at, self._day)
         medium = self._medium.kind.fare_medium
@@ -142,7 +151,10 @@ class _Day:
         for index, (_, pays_as, company) in enumerate(list_companies(riders)):
             partner = self._find_partner(chain) if index == 0 and company.partner is None else None
             beside = replace(company, partner=partner) if partner else company
-            found.append((index, Asked(self._day, pays_as, medium, beside)))
+            # Whoever rides along with a disabled rider is the helper on these rides, and no helper alone.
+            is_helper = partner is RiderCategory.DISABLED
+            asked = Asked(self._day, RiderCategory.HELPER if is_helper else pays_as, medium, beside)
+            found.append(_Rider(index, pays_as, asked))
         return found
 
     def _find_partner(self, chain: list[EndedRide]) -> RiderCategory | None:
@@ -185,9 +197,9 @@ class _Day:
         ]
         kept = False
         for half, end in enumerate(ends if both else ()):
-            for index, asked in self._list_riders([ride]):
-                for fare in self._price([end], asked) or ():
-                    self._keep([end], index, asked, fare, half)
+            for each in self._list_riders([ride]):
+                for fare in self._price([end], each.asked) or ():
+                    self._keep([end], each, fare, half)
                     kept = True
         if kept:
             self.rides.append(replace(ride, state=RideState.INCOMPLETE))
@@ -195,12 +207,12 @@ class _Day:
             self.rides.append(ride)
             self.unpriced.add(ride.key)
 
-    def _keep(self, chain: list[EndedRide], index: int, asked: Asked, fare: Fare, place: int) -> None:
+    def _keep(self, chain: list[EndedRide], rider: _Rider, fare: Fare, place: int) -> None:
         rides = tuple(chain[ride].key for ride in fare.ride_indices)
         began_at = self._entered_at(chain[fare.ride_indices[0]])
         ride_ids = tuple(f"{device_id}/{sequence}" for device_id, sequence in rides)
-        charged = fare.made(f"{ride_ids[0]}/{index}/{place}", began_at, ride_ids)
-        self.fares.append(RideFare(charged, self._day, index, asked.rider, rides, began_at))
+        charged = fare.made(f"{ride_ids[0]}/{rider.index}/{place}", began_at, ride_ids)
+        self.fares.append(RideFare(charged, self._day, rider.index, rider.category, rides, began_at))
 
 
 def _alone(fare: Fare | None) -> tuple[Fare, ...] | None:

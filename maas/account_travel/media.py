@@ -108,9 +108,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidBy(Span):
-    """The customer who pays for rides begun in this span."""
+    """The customer who pays for rides begun in this span, and who rides when no claim says otherwise."""
 
     customer_id: str
+    rider: RiderCategory = RiderCategory.ADULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,7 @@ class Paired(Span):
 class Medium:
     """A medium with all that decides its fares. An unknown one is a plain adult's, and nobody pays for it.
 
-    `categories` are the claims that were good on a service date; days without one are an adult's.
+    `categories` are the claims that were good on a service date.
     """
 
     medium_ref: str
@@ -146,7 +147,12 @@ class Medium:
     def riders_at(self, instant: datetime, day: date) -> tuple[RiderCategory, ...]:
         """Who rides on this medium then. Of two parties that overlap the later one counts."""
         party = _latest(self.parties, instant)
-        return party.riders if party else (self.categories.get(day, RiderCategory.ADULT),)
+        if party:
+            return party.riders
+        if day in self.categories:
+            return (self.categories[day],)
+        paid = _latest(self.payers, instant)
+        return (paid.rider if paid else RiderCategory.ADULT,)
 
     def find_payer(self, instant: datetime) -> str | None:
         """Who pays for a ride begun then; None when nobody does."""

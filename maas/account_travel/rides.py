@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from maas.account_travel.policy import TravelPolicy
 from maas.taps import Tap, TapKind
@@ -48,8 +49,7 @@ class RideState(StrEnum):
     CORRECTED = "corrected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(NamedTuple):
     """Where a ride begins or ends, by the operator's id and the stop's."""
 
     operator_id: str

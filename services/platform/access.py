@@ -138,6 +138,18 @@ ACCESS: dict[str, frozenset[Role]] = {
     "putDevice": ADMIN,
     "getDevice": ADMIN,
     "listDevices": ADMIN,
+    # ticketing: account-based travel
+    "listMedia": TRAVELLER,
+    "enrolMedium": TRAVELLER,
+    "unlinkMedium": TRAVELLER,
+    "setMediumLost": TRAVELLER,
+    "setMediumParty": TRAVELLER,
+    "listTravelDays": TRAVELLER,
+    "correctRide": TRAVELLER,
+    "getMediumDay": CLERK | ADMIN,
+    "correctRideOfCustomer": CLERK | ADMIN,
+    "pairMedia": CLERK | ADMIN,
+    "listDeniedMedia": VALIDATOR | ADMIN,
     # dispatch
     "listOnDemandZones": PUBLIC,
     "putOnDemandZone": ADMIN,

@@ -113,6 +113,13 @@ PROBLEMS: dict[str, ProblemKind] = {
     "ticket_key_not_found": ProblemKind(404, "No ticket key has this number"),
     "phone_code_mistyped": ProblemKind(422, "These are not eight characters that check one another"),
     "phone_code_unknown": ProblemKind(404, "No ticket has this code"),
+    # ticketing: account-based travel
+    "medium_not_found": ProblemKind(404, "No such card or phone of yours"),
+    "medium_taken": ProblemKind(409, "This card or phone is linked to somebody else"),
+    "medium_token_invalid": ProblemKind(422, "This is no token of a card or phone"),
+    "ride_not_found": ProblemKind(404, "No such ride on this day"),
+    "ride_not_correctable": ProblemKind(409, "This ride cannot be corrected so"),
+    "corrections_used_up": ProblemKind(409, "This month's corrections of your own are used up"),
     # partners
     "sailing_not_found": ProblemKind(404, "No such sailing"),
     "manifest_unreadable": ProblemKind(503, "The passengers' names cannot be read with this house's key"),

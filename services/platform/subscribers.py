@@ -20,6 +20,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "PassBegun": ("sales",),
     "PassGivenBack": ("ticketing",),
     "PassEarned": ("settlement",),
+    "TravelEarned": ("settlement",),
     "SailingCancelled": ("planner", "sales"),
     "SailingStatusChanged": ("planner",),
     "LegCancelled": ("ticketing",),

@@ -12,16 +12,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from maas.events import FareRefunded, PassEarned, RideRated
+from maas.events import FareRefunded, PassEarned, RideRated, TravelEarned
 from payments.errors import RefundExceedsShare
 from payments.ports import LedgerPort
 from payments.settlement import (
     Earning,
     Reversal,
+    TravelEarning,
     build_earning,
     build_reversal,
+    build_travel_earning,
     list_earning_transfers,
     list_reversal_transfers,
+    list_travel_transfers,
 )
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
@@ -58,6 +61,32 @@ class Earnings:
             self._context.ports.get(LedgerPort),
             lambda attempt: list_earning_transfers(earnings, attempt=attempt),
         )
+
+    async def on_travel_earned(self, _tx: Any, event: TravelEarned, _envelope: Envelope) -> None:
+        """Move what operators earned of a day's travel, and take back what they earned no more."""
+        earnings = await self._decide_travel(event)
+        await post_chain(
+            self._context.ports.get(LedgerPort),
+            lambda attempt: list_travel_transfers(earnings, attempt=attempt),
+        )
+
+    async def _decide_travel(self, event: TravelEarned) -> list[TravelEarning]:
+        parts = [*event.earned.items(), *((each, -share) for each, share in event.taken_back.items())]
+        async with self._context.database.transaction() as tx:
+            fresh = [
+                build_travel_earning(
+                    earning_id=event.earning_id,
+                    operator_id=operator_id,
+                    service_date=event.service_date,
+                    share_minor=share,
+                    agreement=await store.find_agreement(tx, operator_id, at=event.ridden_at),
+                    earned_at=event.earned_at,
+                )
+                for operator_id, share in sorted(parts)
+                if share
+            ]
+            await store.insert_travel_earnings(tx, fresh)
+            return await store.list_travel_earnings(tx, event.earning_id)
 
     async def on_fare_refunded(self, tx: Any, event: FareRefunded, envelope: Envelope) -> None:
         """Take earned shares back with their commission; note refunds of what was never earned.

@@ -40,6 +40,13 @@ insert into reversals (refund_id, order_id, component_index, operator_id, share_
 values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 
+-- name: insert_travel_earning
+insert into travel_earnings (earning_id, operator_id, service_date, share_minor, commission_minor, earned_at)
+values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+
+-- name: list_travel_earnings
+select * from travel_earnings where earning_id = $1 order by operator_id, share_minor
+
 -- name: lock_fare
 -- The ride and the refund of one fare are handled one after the other. Locks: until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended('settlement.fare/' || $1, 0))
@@ -66,6 +73,8 @@ select * from adjustments where adjustment_id = $1
 select operator_id from agreements
 union
 select operator_id from earnings
+union
+select operator_id from travel_earnings
 union
 select unnest(array[debtor, creditor]) from adjustments
 

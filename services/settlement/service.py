@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from maas.events import FareRefunded, PassEarned, RideRated
+from maas.events import FareRefunded, PassEarned, RideRated, TravelEarned
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
@@ -37,6 +37,7 @@ def build(context: ServiceContext) -> Service:
             Subscription(RideRated, earnings.on_ride_rated),
             Subscription(PassEarned, earnings.on_pass_earned),
             Subscription(FareRefunded, earnings.on_fare_refunded),
+            Subscription(TravelEarned, earnings.on_travel_earned),
         ],
         workers=[resume_runs],
         readiness=check_ready,

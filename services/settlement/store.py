@@ -17,6 +17,7 @@ from payments.settlement import (
     PaymentOutcome,
     Reversal,
     RunState,
+    TravelEarning,
 )
 from payments.statements import Statement, StatementNote
 from payments.transfers import Entry, Transfer, TransferCode
@@ -126,6 +127,29 @@ async def insert_reversal(tx: Any, reversal: Reversal) -> None:
         reversal.commission_minor,
         reversal.reversed_at,
     )
+
+
+async def insert_travel_earnings(tx: Any, earnings: Sequence[TravelEarning]) -> None:
+    """Keep what a day's travel earned; what is there stays as it is."""
+    await tx.executemany(
+        queries["insert_travel_earning"],
+        [
+            (
+                each.earning_id,
+                each.operator_id,
+                each.service_date,
+                each.share_minor,
+                each.commission_minor,
+                each.earned_at,
+            )
+            for each in earnings
+        ],
+    )
+
+
+async def list_travel_earnings(tx: Any, earning_id: UUID) -> list[TravelEarning]:
+    """What one telling of a day's travel earned."""
+    return [TravelEarning(**dict(row)) for row in await tx.fetch(queries["list_travel_earnings"], earning_id)]
 
 
 async def find_batch(tx: Any, query: str, *args: Any) -> Batch | None:

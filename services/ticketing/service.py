@@ -2,9 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from maas.events import AccountClosed, LegCancelled, OrderConfirmed, PassGivenBack, PassSold
+from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
@@ -22,6 +24,7 @@ from services.ticketing.routes import build_routes
 from services.ticketing.store import TicketingStore
 from services.ticketing.tap_store import TapStore
 from services.ticketing.tapping import Tapping
+from services.ticketing.travel.building import build_travel
 
 ZONE = ZoneInfo("Asia/Tokyo")
 
@@ -39,6 +42,12 @@ def build(context: ServiceContext) -> Service:
     devices = DeviceDesk(context, taps, rating)
     desk = Desk(context, store, code_store, keys, tapping)
 
+    travel = build_travel(context, zone=ZONE)
+
+    async def on_account_closed(tx: Any, event: AccountClosed, envelope: Envelope) -> None:
+        await issuing.on_account_closed(tx, event, envelope)
+        await travel.media.forget_customer(tx, str(event.account_id))
+
     async def open_keys() -> None:
         await asyncio.to_thread(keys.open, context.clock.now())
 
@@ -50,14 +59,15 @@ def build(context: ServiceContext) -> Service:
             *build_routes(TicketingHandlers(context, store, code_store, keys, tapping)),
             *build_code_routes(CodeHandlers(store, code_store, codes, desk)),
             *build_device_routes(devices),
+            *travel.routes,
         ],
         subscriptions=[
             Subscription(OrderConfirmed, issuing.on_order_confirmed),
             Subscription(LegCancelled, issuing.on_leg_cancelled),
             Subscription(PassSold, issuing.on_pass_sold),
             Subscription(PassGivenBack, issuing.on_pass_given_back),
-            Subscription(AccountClosed, issuing.on_account_closed),
+            Subscription(AccountClosed, on_account_closed),
         ],
-        workers=[rating.run, codes.run_reissue],
+        workers=[rating.run, codes.run_reissue, *travel.workers],
         on_start=[open_keys],
     )

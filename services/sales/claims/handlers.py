@@ -5,12 +5,14 @@ whoever asks what somebody is entitled to must be that person, or the part of th
 """
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from maas.eligibility import Claim, ClaimStatus, judge_claim
+from maas.passes import TAPS_ARRIVE_WITHIN
 from maas.prices import RiderCategory
 from services.platform.auth import Role
 from services.platform.context import ServiceContext
@@ -51,6 +53,10 @@ class Claims:
     async def list_claims(self, *, traveller_id: str, on: date) -> list[Claim]:
         """The traveller's claims that hold on a service date."""
         return await self.store.list_on(traveller_id, on)
+
+    async def list_holders(self, *, traveller_ids: Sequence[str], since: date, until: date) -> list[str]:
+        """Those of these travellers with a claim that holds on any day of the span."""
+        return await self.store.list_holders(traveller_ids, since=since, until=until)
 
     # Endpoints ---------------------------------------------------------------------------------------------
 
@@ -124,8 +130,8 @@ class Claims:
     # Worker ------------------------------------------------------------------------------------------------
 
     async def forget_ended(self) -> None:
-        """Remove the claims that have ended."""
-        await self.store.delete_ended(self._today())
+        """Remove the claims that have ended, once the taps of their last day must have come."""
+        await self.store.delete_ended(self._today() - TAPS_ARRIVE_WITHIN)
 
     def _today(self) -> date:
         return self.context.clock.now().astimezone(CITY_ZONE).date()

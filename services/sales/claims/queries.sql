@@ -12,6 +12,11 @@ where claim_id = $1
 select claim_id, traveller_id, rider, place, valid_from, valid_to from claim
 where traveller_id = $1 and $2 between valid_from and valid_to order by valid_to desc, claim_id
 
+-- name: list_claim_holders
+-- Index: claim_of_traveller.
+select distinct traveller_id from claim
+where traveller_id = any($1::text[]) and valid_from <= $3 and valid_to >= $2
+
 -- name: list_claims
 -- Index: claim_of_traveller.
 select claim_id, traveller_id, rider, place, valid_from, valid_to, proven_by, recorded_at from claim
@@ -25,7 +30,7 @@ delete from claim where claim_id = $1 returning claim_id
 delete from claim where traveller_id = $1
 
 -- name: delete_ended
--- Nobody needs a claim that has ended; refunds are of the price paid.
+-- Nobody needs a claim that has ended, once its rides are rated; refunds are of the price paid.
 delete from claim where valid_to < $1
 
 -- name: put_issuer

@@ -50,6 +50,11 @@ class ClaimStore:
         rows = await self._database.fetch(queries["list_claims_on"], traveller_id, day)
         return [Claim(**{**dict(row), "rider": RiderCategory(row["rider"])}) for row in rows]
 
+    async def list_holders(self, traveller_ids: Sequence[str], *, since: date, until: date) -> list[str]:
+        """Those with a claim that holds on any day of the span."""
+        rows = await self._database.fetch(queries["list_claim_holders"], traveller_ids, since, until)
+        return [row["traveller_id"] for row in rows]
+
     async def delete(self, claim_id: UUID) -> bool:
         """Forget a claim; False when there is none."""
         return await self._database.fetchval(queries["delete_claim"], claim_id) is not None

@@ -61,6 +61,12 @@ class Passes:
         since, until = CLOCK.start_of(service_date), CLOCK.start_of(service_date + timedelta(days=1))
         return [each.held for each in await self.store.list_held(traveller_id, since=since, until=until)]
 
+    async def list_holders(self, *, traveller_ids: Sequence[str], since: date, until: date) -> list[str]:
+        """Those of these travellers with a paid pass that may cover an entry of the span."""
+        return await self.store.list_holders(
+            traveller_ids, since=CLOCK.start_of(since), until=CLOCK.start_of(until + timedelta(days=1))
+        )
+
     async def note_uses(self, *, uses: Sequence[PassUse]) -> list[PassHeld | None]:
         """What rides made of passes; None for a pass that is not held (any more)."""
         return [await self._note(use) for use in uses]

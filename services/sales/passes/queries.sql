@@ -27,6 +27,11 @@ select document from pass_order
 where traveller_id = $1 and state in ('confirmed', 'earned') and usable_from < $3 and over_at > $2
 order by over_at, pass_id
 
+-- name: list_pass_holders
+-- Index: pass_order_of_traveller.
+select distinct traveller_id from pass_order
+where traveller_id = any($1::text[]) and state in ('confirmed', 'earned') and usable_from < $3 and over_at > $2
+
 -- name: take_lease
 -- The right to drive a payment for some seconds; no row when somebody else has it. Locks: the row.
 update pass_order set lease_until = clock_timestamp() + interval '8 seconds',

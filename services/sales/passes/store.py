@@ -1,5 +1,6 @@
 """The rows of passes. A pass is stored as the JSON document of its dataclass."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -59,6 +60,13 @@ class PassStore:
         """Paid passes that may cover an entry between two instants."""
         rows = await self._database.fetch(queries["list_held"], traveller_id, since, until)
         return [PASSES.validate_python(row["document"]) for row in rows]
+
+    async def list_holders(
+        self, traveller_ids: Sequence[str], *, since: datetime, until: datetime
+    ) -> list[str]:
+        """Those with a paid pass that may cover an entry between two instants."""
+        rows = await self._database.fetch(queries["list_pass_holders"], traveller_ids, since, until)
+        return [row["traveller_id"] for row in rows]
 
     async def take_lease(self, pass_id: UUID, payment_method: str | None) -> tuple[PassOrder, str] | None:
         """The right to drive a pending pass's payment, and with what it is paid; None when it is taken."""

@@ -259,6 +259,9 @@ def test_a_disabled_rider_and_helper_pay_half_on_one_card_or_on_two_tapped_toget
     )
     beside = taps("08:01 in Toei.Oedo.Tochomae\n08:31 out Toei.Oedo.Daimon")
     assert charges(rate(taps(HOME), medium=mine, companion_taps=beside)) == [110]
+    helpers = replace(CARD, paired=(Paired(since=LONG_AGO, medium_ref=CARD.medium_ref, rides_as=disabled),))
+    assert charges(rate(beside, medium=helpers, companion_taps=taps(HOME))) == [110]
+    assert charges(rate(beside, medium=helpers)) == [220]
     # F16: who taps alone pays the adult's fare; so does who left elsewhere.
     assert charges(rate(taps(HOME), medium=mine)) == [220]
     apart = taps("08:01 in Toei.Oedo.Tochomae\n08:27 out Toei.Oedo.Akabanebashi")

@@ -171,6 +171,13 @@ async def test_claims_end_with_the_account_and_with_their_time(counter: Counter)
     port: Any = counter.house.services["sales"].ports[EligibilityPort]
     assert len(await port.list_claims(traveller_id="alice", on=TODAY)) == 1
     assert await port.list_claims(traveller_id="alice", on=TODAY + timedelta(days=4)) == []
-    counter.clock.set(NOW + timedelta(days=5))
+    alice = {"traveller_ids": ["alice", "bob"], "since": TODAY}
+    assert await port.list_holders(**alice, until=TODAY) == ["alice"]
+    assert await port.list_holders(traveller_ids=["bob"], since=TODAY, until=TODAY) == []
+    # It ended with the third day; taps of that day come for three days more.
+    counter.clock.set(NOW + timedelta(days=6))
+    await port.forget_ended()
+    assert await context.database.fetchval("select count(*) from claim") == 1
+    counter.clock.set(NOW + timedelta(days=7))
     await port.forget_ended()
     assert await context.database.fetchval("select count(*) from claim") == 0

@@ -56,6 +56,9 @@ async def test_a_pass_is_ordered_paid_and_held(counter: Counter) -> None:
     assert (str(mine.pass_id), mine.networks) == (bought["pass_id"], ("tokyo_metro", "toei_subway"))
     assert await held(counter, date(2026, 11, 22)) == []
     assert await held(counter, date(2026, 11, 21), "bob") == []
+    asked = {"traveller_ids": ["alice", "bob"], "since": TODAY}
+    assert await port_of(counter).list_holders(**asked, until=TODAY) == []
+    assert await port_of(counter).list_holders(**asked, until=date(2026, 11, 21)) == ["alice"]
     assert [each["product_id"] for each in await counter.events("PassSold")] == [JOINT_DAY]
 
 

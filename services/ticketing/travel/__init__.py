@@ -1,0 +1,1 @@
+"""Account-based travel: media that are tapped, rides charged afterwards."""
