@@ -1,18 +1,14 @@
-"""A payload as a picture: half blocks for a terminal, SVG for a page; and a code to read aloud.
+"""A payload as a picture: half blocks for a terminal, SVG for a page.
 
 Idea      Error correction M, the smallest version that fits. In the terminal two rows of modules share a
-          line; light modules are drawn, so the code reads on a dark background. The check code is what two
-          people compare by voice: eight letters without I, L, O and U, from a hash of the payload.
+          line; light modules are drawn, so the code reads on a dark background.
 """
 
-import hashlib
 import io
 
 import segno
 
 QUIET_MODULES = 4
-CHECK_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CHECK_LETTERS = 8
 # By (upper is light, lower is light).
 BLOCKS = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 
@@ -40,13 +36,3 @@ def draw_as_svg(payload: str) -> str:
         out, kind="svg", border=QUIET_MODULES, scale=4, dark="#000", light="#fff", title="ticket"
     )
     return out.getvalue().decode()
-
-
-def check_code(payload: str) -> str:
-    """Eight letters that stand for a payload, as XXXX-XXXX without the dash."""
-    number = int.from_bytes(hashlib.sha256(payload.encode()).digest()[:5], "big")
-    letters = ""
-    for _ in range(CHECK_LETTERS):
-        number, value = divmod(number, 32)
-        letters = CHECK_ALPHABET[value] + letters
-    return letters

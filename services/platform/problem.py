@@ -106,6 +106,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "device_refused": ProblemKind(403, "This device may not send these taps; `reason` says why"),
     "tap_signature_missing": ProblemKind(400, "The batch is not signed by its device"),
     "tap_signature_invalid": ProblemKind(403, "The signature is not that of the device"),
+    "wallet_certificate_invalid": ProblemKind(503, "The house's certificate for wallets cannot be used"),
     "ticket_on_device": ProblemKind(409, "The ticket is on a device, which alone can show its code"),
     "ticket_device_not_found": ProblemKind(404, "No such device of yours, or it was reported lost"),
     "device_proof_invalid": ProblemKind(422, "The device's signature does not prove this request"),

@@ -1,7 +1,7 @@
 """What comes in and goes out about codes, devices, and what counts no more."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from maas.prices import RiderCategory
 from maas.tickets.keys import decode_key
 from maas.tickets.moving_code import DEFAULT_PERIOD_S, LINK_BYTES, PERIOD_S_MAX
+from maas.tickets.printed import Language
 from maas.tickets.ticket import TicketForm
 from services.ticketing.code_store import Binding
 from services.ticketing.models import SEQUENCE_MAX, FareView, Identifier, Instant, Model
@@ -163,3 +164,34 @@ class PhoneCodeView(Model):
     valid_from: datetime
     valid_until: datetime
     fares: list[FareView]
+
+
+class PrintQuery(Model):
+    """In which language a ticket is written."""
+
+    language: Language = "ja"
+
+
+class ApplePassView(Model):
+    """Apple's pass. `package` is a .pkpass in base64, None where it is not signed; `note` says why not."""
+
+    is_signed: bool
+    note: str
+    document: dict[str, Any]
+    package: str | None
+
+
+class GooglePassView(Model):
+    """Google's pass. `save_url` holds the signed claims, None where they are not; `note` says why not."""
+
+    is_signed: bool
+    note: str
+    claims: dict[str, Any]
+    save_url: str | None
+
+
+class WalletView(Model):
+    """A static ticket for the wallets of telephones."""
+
+    apple: ApplePassView
+    google: GooglePassView

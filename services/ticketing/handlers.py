@@ -10,9 +10,11 @@ from typing import Any
 from maas.tap_signatures import SignatureUnreadable, read_signature
 from maas.tickets.drawing import draw_as_svg
 from maas.tickets.keys import TicketKey, encode_key
+from maas.tickets.printed import PrintedTicket, draw_sheet, write_text
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.platform.service import Call, Reply
+from services.ticketing.code_models import WalletView
 from services.ticketing.code_store import CodeStore
 from services.ticketing.keys import KeyStore
 from services.ticketing.models import (
@@ -24,9 +26,12 @@ from services.ticketing.models import (
 )
 from services.ticketing.store import TicketingStore
 from services.ticketing.tapping import SignedBatch, Tapping
-from services.ticketing.views import ride_view, ticket_view
+from services.ticketing.views import printed_ticket, ride_view, ticket_view
+from services.ticketing.wallets import Wallets
 
 # Every key is on every device's list for more than a year, so keys are not made by the dozen.
+# A ticket is as good as money to whoever shows it first: no cache on the way may keep it.
+_UNKEPT = {"Cache-Control": "private, no-store"}
 ROTATION_PAUSE = timedelta(minutes=1)
 
 
@@ -39,6 +44,7 @@ class TicketingHandlers:
     code_store: CodeStore
     keys: KeyStore
     tapping: Tapping
+    wallets: Wallets
 
     async def list_tickets(self, call: Call) -> TicketList:
         """The caller's tickets."""
@@ -51,15 +57,25 @@ class TicketingHandlers:
 
     async def get_qr(self, call: Call) -> Reply:
         """The ticket's QR code as a picture."""
+        ticket = await self._get_static(call)
+        assert ticket.payload is not None, "a static ticket has a code"
+        return Reply(body=draw_as_svg(ticket.payload).encode(), media_type="image/svg+xml", headers=_UNKEPT)
+
+    async def get_text(self, call: Call) -> Reply:
+        """The ticket in plain words, whatever it is shown on."""
         (ticket,) = await self._views([await self._get_own(call)])
-        if ticket.payload is None:
-            raise Problem("ticket_on_device", detail="Show it there, or print it: POST .../static-code.")
-        # A ticket is as good as money to whoever shows it first: no cache on the way may keep it.
-        return Reply(
-            body=draw_as_svg(ticket.payload).encode(),
-            media_type="image/svg+xml",
-            headers={"Cache-Control": "private, no-store"},
-        )
+        text = write_text(printed_ticket(ticket), language=call.query.language, zone=self.wallets.zone)
+        return Reply(body=text.encode(), media_type="text/plain", headers=_UNKEPT)
+
+    async def get_sheet(self, call: Call) -> Reply:
+        """The ticket on paper: its code and its words."""
+        sheet = draw_sheet(await self._get_static(call), language=call.query.language, zone=self.wallets.zone)
+        return Reply(body=sheet.encode(), media_type="image/svg+xml", headers=_UNKEPT)
+
+    async def get_wallet(self, call: Call) -> WalletView:
+        """The ticket for the wallets of telephones."""
+        ticket = await self._get_static(call)
+        return await asyncio.to_thread(self.wallets.make, ticket)
 
     async def list_keys(self, _call: Call) -> KeyListView:
         """The public keys, for everyone who checks tickets."""
@@ -90,6 +106,13 @@ class TicketingHandlers:
         """The caller's rides."""
         rows = await self.store.list_rides(call.caller.subject, call.query.limit)
         return RideList(rides=[ride_view(row) for row in rows])
+
+    async def _get_static(self, call: Call) -> PrintedTicket:
+        """The caller's ticket with a code that can be printed. Raises Problem while it is on a device."""
+        (ticket,) = await self._views([await self._get_own(call)])
+        if ticket.payload is None:
+            raise Problem("ticket_on_device", detail="Show it there, or print it: POST .../static-code.")
+        return printed_ticket(ticket)
 
     async def _get_own(self, call: Call) -> Any:
         row = await self.store.find_ticket(call.path["ticket_id"], call.caller.subject)

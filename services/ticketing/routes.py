@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from services.platform.service import Route
+from services.ticketing.code_models import PrintQuery, WalletView
 from services.ticketing.handlers import TicketingHandlers
 from services.ticketing.models import (
     KeyListView,
@@ -54,6 +55,41 @@ def _traveller_routes(handlers: TicketingHandlers) -> list[Route]:
             path_types={"ticket_id": UUID},
             problems=("ticket_not_found", "ticket_on_device"),
             media_type="image/svg+xml",
+        ),
+        Route(
+            method="GET",
+            path="/api/tickets/{ticket_id}/text",
+            operation="getTicketText",
+            handler=handlers.get_text,
+            summary="A ticket of yours in plain words",
+            tag="ticketing",
+            path_types={"ticket_id": UUID},
+            query=PrintQuery,
+            problems=("ticket_not_found",),
+            media_type="text/plain",
+        ),
+        Route(
+            method="GET",
+            path="/api/tickets/{ticket_id}/paper.svg",
+            operation="getTicketPaper",
+            handler=handlers.get_sheet,
+            summary="A ticket of yours to print: its code and its words",
+            tag="ticketing",
+            path_types={"ticket_id": UUID},
+            query=PrintQuery,
+            problems=("ticket_not_found", "ticket_on_device"),
+            media_type="image/svg+xml",
+        ),
+        Route(
+            method="GET",
+            path="/api/tickets/{ticket_id}/wallet",
+            operation="getTicketWallet",
+            handler=handlers.get_wallet,
+            summary="A ticket of yours for Apple's and Google's wallets; unsigned where nobody is certified",
+            tag="ticketing",
+            path_types={"ticket_id": UUID},
+            response=WalletView,
+            problems=("ticket_not_found", "ticket_on_device", "wallet_certificate_invalid"),
         ),
         Route(
             method="GET",

@@ -25,6 +25,7 @@ from services.ticketing.store import TicketingStore
 from services.ticketing.tap_store import TapStore
 from services.ticketing.tapping import Tapping
 from services.ticketing.travel.building import build_travel
+from services.ticketing.wallets import Wallets
 
 ZONE = ZoneInfo("Asia/Tokyo")
 
@@ -40,6 +41,7 @@ def build(context: ServiceContext) -> Service:
     rating = Rating(context, store, taps, zone=ZONE)
     tapping = Tapping(context, store, taps, keys, rating, zone=ZONE)
     devices = DeviceDesk(context, taps, rating)
+    wallets = Wallets(context.data_dir / "keys", ZONE)
     desk = Desk(context, store, code_store, keys, tapping)
 
     travel = build_travel(context, zone=ZONE)
@@ -56,7 +58,7 @@ def build(context: ServiceContext) -> Service:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         routes=[
-            *build_routes(TicketingHandlers(context, store, code_store, keys, tapping)),
+            *build_routes(TicketingHandlers(context, store, code_store, keys, tapping, wallets)),
             *build_code_routes(CodeHandlers(store, code_store, codes, desk)),
             *build_device_routes(devices),
             *travel.routes,

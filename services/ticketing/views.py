@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from maas.prices import RiderCategory
 from maas.tickets.layout import decode_payload
+from maas.tickets.printed import PrintedFare, PrintedTicket
 from maas.tickets.ticket import TicketForm
 from payments.money import yen
 from services.ticketing.code_store import CodeRow
@@ -49,6 +50,23 @@ def ticket_view(row: Any, code: CodeRow, fares: Sequence[Any]) -> TicketView:
         phone_code=row["phone_code"],
         code=code_view(code),
         fares=[fare_view(fare) for fare in fares],
+    )
+
+
+def printed_ticket(ticket: TicketView) -> PrintedTicket:
+    """A ticket as it is written on paper."""
+    return PrintedTicket(
+        ticket_ref=ticket.ticket_ref,
+        riders=ticket.riders,
+        valid_from=ticket.valid_from,
+        valid_until=ticket.valid_until,
+        # Riders on one code ride the same: each fare once.
+        fares=tuple(
+            PrintedFare(origin=fare.origin, destination=fare.destination, fare_class=fare.fare_class)
+            for fare in {each.fare_index: each for each in ticket.fares}.values()
+        ),
+        phone_code=ticket.phone_code,
+        payload=ticket.payload,
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from maas.prices import RiderCategory
 from maas.tickets.base45 import NotBase45, decode_base45, encode_base45
-from maas.tickets.drawing import QUIET_MODULES, build_qr, check_code, draw_as_svg, draw_for_terminal
+from maas.tickets.drawing import QUIET_MODULES, build_qr, draw_as_svg, draw_for_terminal
 from maas.tickets.issue import sign
 from maas.tickets.keys import KeyList, KeyListUnreadable, SigningKey, encode_key
 from maas.tickets.layout import (
@@ -271,12 +271,6 @@ def test_the_svg_is_well_formed_and_as_large_as_the_code() -> None:
     modules = build_qr(TICKET.payload).symbol_size(border=QUIET_MODULES)[0]
     assert int(root.attrib["width"]) == modules * 4
     assert root.tag.endswith("svg")
-
-
-def test_a_check_code_is_eight_letters_that_follow_the_payload() -> None:
-    assert len(check_code(TICKET.payload)) == 8
-    assert check_code(TICKET.payload) != check_code(issue(night_trip(), CHILD)[0].payload)
-    assert not set(check_code(TICKET.payload)) & set("ILOU")
 
 
 def test_every_status_speaks_every_language() -> None:
