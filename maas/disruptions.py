@@ -14,7 +14,7 @@ Source    facts B3.4 (operator cancellation), B3.5; payments rule 22 (refunds us
 from dataclasses import dataclass
 from datetime import date
 
-from maas.orders import ComponentState, Order, OrderedComponent
+from maas.orders import UNEARNED, ComponentState, Order, OrderedComponent
 from payments.money import Money, split_exactly
 
 
@@ -50,7 +50,7 @@ def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...
             else "journey_broken_by_cancellation",
         )
         for component in order.components
-        if component.state is ComponentState.UNRIDDEN
+        if component.state in UNEARNED
     )
 
 

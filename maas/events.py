@@ -117,6 +117,18 @@ class TicketIssued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RideBegun:
+    """A fare component is being ridden, and not earned yet: its traveller can no longer give it back.
+
+    It may come more than once for the same component, and after its RideRated.
+    """
+
+    order_id: UUID
+    component_index: int
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RideRated:
     """A fare component was ridden and its price is now earned.
 
@@ -239,12 +251,24 @@ class LegCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundPaid:
-    """Money went back to a traveller. `shares` is empty where no operator had earned it yet."""
+    """Money went back to a traveller.
+
+    `refund_id` is that of the first try, also when a later one succeeded after it had failed or come back.
+    """
 
     refund_id: UUID
     order_id: UUID
     amount_minor: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundReturned:
+    """A refund that was paid has come back from the traveller's bank. `refund_id` as RefundPaid."""
+
+    refund_id: UUID
+    order_id: UUID
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +325,7 @@ Event = (
     | PaymentDisputed
     | PaymentDisputeDecided
     | TicketIssued
+    | RideBegun
     | RideRated
     | PassSold
     | PassBegun
@@ -311,6 +336,7 @@ Event = (
     | SailingStatusChanged
     | LegCancelled
     | RefundPaid
+    | RefundReturned
     | FareRefunded
     | NetworkPublished
     | SettlementBatchClosed

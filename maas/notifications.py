@@ -37,6 +37,23 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ko": "{date} 배편({line})이 결항되었습니다. "
         "사용하지 않은 운임 {amount}엔을 전액 환불합니다. 별도 절차는 필요 없습니다.",
     },
+    "refund_returned": {
+        "ja": "払い戻した {amount} 円が金融機関から戻されました。別の方法でお返しします。手続きは不要です。",
+        "ja-easy": "返した お金 {amount}円が 銀行から 戻りました。"
+        "別の 方法で 返します。何も しなくて いいです。",
+        "en": "Your bank sent the refund of {amount} yen back to us. We will pay it another way."
+        " You need not do anything.",
+        "zh-Hans": "退款 {amount} 日元被银行退回，我们将以其他方式退还，无需办理手续。",
+        "ko": "환불한 {amount}엔이 은행에서 반송되었습니다. "
+        "다른 방법으로 돌려드립니다. 별도 절차는 필요 없습니다.",
+    },
+    "refund_paid_after_all": {
+        "ja": "お返しできていなかった {amount} 円を払い戻しました。",
+        "ja-easy": "返していなかった お金 {amount}円を 返しました。",
+        "en": "The {amount} yen that we still owed you are refunded.",
+        "zh-Hans": "此前未能退还的 {amount} 日元现已退还。",
+        "ko": "돌려드리지 못했던 {amount}엔을 환불했습니다.",
+    },
     "order_cancelled": {
         "ja": "ご予約を取り消しました。払戻額は {amount} 円、手数料は {fee} 円です。",
         "ja-easy": "予約を やめました。お金を {amount}円 返します。手数料は {fee}円です。",

@@ -10,7 +10,8 @@ Idea      The order is a value with a state; each function below is one allowed 
      |----roll_back--> ROLLED_BACK     a place or the payment failed for good
      `----expire-----> EXPIRED         nobody paid in time
 
-Each fare component has a state of its own: UNRIDDEN -> RIDDEN, or UNRIDDEN -> REFUNDED (once for ever).
+Each fare component has a state of its own: UNRIDDEN -> BEGUN -> RIDDEN (BEGUN may be left out), or
+-> REFUNDED from the first two (once for ever). What is begun its traveller cannot give back any more.
 Invariant in the end, captured - refunded = sum of components ridden + fees kept.
 """
 
@@ -39,8 +40,12 @@ class ComponentState(StrEnum):
     """Where one fare of an order is."""
 
     UNRIDDEN = "unridden"
+    BEGUN = "begun"
     RIDDEN = "ridden"
     REFUNDED = "refunded"
+
+
+UNEARNED = frozenset({ComponentState.UNRIDDEN, ComponentState.BEGUN})
 
 
 class PlaceStatus(StrEnum):
@@ -184,10 +189,18 @@ def with_component(order: Order, changed: OrderedComponent) -> Order:
     return replace(order, components=components)
 
 
+def mark_begun(order: Order, component_index: int) -> Order:
+    """A component is being ridden; its traveller can no longer give it back."""
+    component = order.components[component_index]
+    if component.state is not ComponentState.UNRIDDEN:
+        return order
+    return with_component(order, replace(component, state=ComponentState.BEGUN))
+
+
 def mark_ridden(order: Order, component_index: int) -> Order:
     """A component was ridden. One that was refunded stays refunded: its ticket was void."""
     component = order.components[component_index]
-    if component.state is not ComponentState.UNRIDDEN:
+    if component.state not in UNEARNED:
         return order
     return with_component(order, replace(component, state=ComponentState.RIDDEN))
 
@@ -195,6 +208,6 @@ def mark_ridden(order: Order, component_index: int) -> Order:
 def mark_refunded(order: Order, component_index: int, amount: Money) -> Order:
     """`amount` of an unridden component (at most its price) is given back; the rest is a fee kept."""
     component = order.components[component_index]
-    assert component.state is ComponentState.UNRIDDEN, "a component is refunded once, and not after riding"
+    assert component.state in UNEARNED, "a component is refunded once, and not after riding"
     assert Money(0) <= amount <= component.amount, "a refund is at most the price paid"
     return with_component(order, replace(component, state=ComponentState.REFUNDED, refunded=amount))

@@ -113,3 +113,9 @@ class MandateNotFound(PaymentsError):
     """No mandate of this person has this id. List the mandates to find it."""
 
     code = "mandate_not_found"
+
+
+class RefundNotRetriable(PaymentsError):
+    """This refund has not failed, or nothing is owed by it. Look at its state."""
+
+    code = "refund_not_retriable"

@@ -142,8 +142,13 @@ class PaymentsPort(Protocol):
     async def void(self, *, payment_id: UUID) -> Payment:
         """Let the held money go (ledger: voided)."""
 
-    async def refund(self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
-        """Give back captured money, at most what is left of it."""
+    async def refund(
+        self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, to_wallet: bool = False
+    ) -> Refund:
+        """Give back captured money, at most what is left of it: to where it came from, or into the wallet.
+
+        Asked again, a refund that failed and was tried again by a clerk is answered as the last try.
+        """
 
     async def get_payment(self, *, payment_id: UUID) -> Payment:
         """Raises PaymentNotFound."""

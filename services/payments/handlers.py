@@ -7,9 +7,10 @@ Invariant A command first saves its wish, so that a crash or a silent provider n
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
-from payments.errors import PaymentCommandDiffers, ProviderUnavailable
+from payments.errors import PaymentCommandDiffers, ProviderUnavailable, RefundNotRetriable
 from payments.money import Money
 from payments.payment import (
     Verdict,
@@ -114,7 +115,9 @@ class PaymentsHandlers:
         """Let the held money go. Raises PaymentNotFound, ProviderUnavailable, ProviderRefused."""
         return await self._resolve(payment_id, Wanted.VOIDED, lambda row: decide_void(row.payment.state))
 
-    async def refund(self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
+    async def refund(
+        self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, to_wallet: bool = False
+    ) -> Refund:
         """Give captured money back. PENDING is carried on by the recovery worker; it never raises for that.
 
         Raises PaymentNotFound, PaymentCommandDiffers.
@@ -126,13 +129,43 @@ class PaymentsHandlers:
             reason=reason,
             state=RefundState.PENDING,
         )
-        refund = await self._admit(wish)
+        admitted = await self._admit(wish, to_wallet=to_wallet)
+        return replace(await self._drive_refund(admitted), refund_id=refund_id)
+
+    async def retry_refund(self, *, refund_id: UUID, to_wallet: bool) -> Refund:
+        """Try again what failed or came back, as a refund of its own. Raises RefundNotRetriable.
+
+        A refund whose last try is under way or paid is answered as it is.
+        """
+        async with self._context.database.transaction() as tx:
+            latest = await self._store.find_latest_try(tx, refund_id)
+            if latest is None:
+                raise RefundNotRetriable("No refund has this id. List the failed ones to find it.")
+            if latest.refund.state is RefundState.REFUSED_EXCEEDS_CAPTURED:
+                raise RefundNotRetriable("It exceeded what was captured; nothing is owed by it.")
+            next_try = latest.refund
+            if latest.refund.state is RefundState.FAILED:
+                row = await self._store.lock_payment(tx, latest.refund.payment_id)
+                next_try = await self._admit_within(
+                    tx,
+                    row,
+                    replace(
+                        latest.refund,
+                        refund_id=uuid5(latest.refund.refund_id, "retry"),
+                        state=RefundState.PENDING,
+                    ),
+                    to_wallet=to_wallet,
+                    retry_of=latest.refund.refund_id,
+                )
+        return replace(await self._drive_refund(next_try), refund_id=refund_id)
+
+    async def _drive_refund(self, refund: Refund) -> Refund:
         if refund.state is not RefundState.PENDING:
             return refund
         try:
-            return (await self._refunds.drive(refund_id)).refund
+            return (await self._refunds.drive(refund.refund_id)).refund
         except ProviderUnavailable:
-            return (await self._store.get_refund(refund_id)).refund
+            return (await self._store.get_refund(refund.refund_id)).refund
 
     async def get_payment(self, *, payment_id: UUID) -> Payment:
         """Raises PaymentNotFound."""
@@ -154,21 +187,29 @@ class PaymentsHandlers:
         """Save where the payment is to go; False when somebody else has written it since."""
         return await self._store.save_payment(replace(row, wanted=wanted, attempts=0)) is not None
 
-    async def _admit(self, wish: Refund) -> Refund:
-        """The refund as it is known, or newly written: pending within what was captured, else refused."""
+    async def _admit(self, wish: Refund, *, to_wallet: bool) -> Refund:
+        """The last try of the refund as it is known, or newly written: pending within what was captured."""
         async with self._context.database.transaction() as tx:
             row = await self._store.lock_payment(tx, wish.payment_id)
-            known = await self._store.find_refund(wish.refund_id, tx)
-            if known is not None:
-                if (known.refund.payment_id, known.refund.amount) != (wish.payment_id, wish.amount):
-                    raise PaymentCommandDiffers(f"Refund {wish.refund_id} is of another payment or amount.")
-                return known.refund
-            pending = await self._store.sum_pending_refunds(tx, wish.payment_id)
-            being_refunded = Money(pending, wish.amount.currency)
-            if (
-                decide_refund(row.payment, amount=wish.amount, being_refunded=being_refunded)
-                is not Verdict.DO
-            ):
-                wish = replace(wish, state=RefundState.REFUSED_EXCEEDS_CAPTURED)
-            await self._store.insert_refund(tx, wish, self._context.clock.now())
+            known = await self._store.find_latest_try(tx, wish.refund_id)
+            if known is None:
+                return await self._admit_within(tx, row, wish, to_wallet=to_wallet)
+            if (known.refund.payment_id, known.refund.amount) != (wish.payment_id, wish.amount):
+                raise PaymentCommandDiffers(f"Refund {wish.refund_id} is of another payment or amount.")
+            return known.refund
+
+    async def _admit_within(
+        self, tx: Any, row: PaymentRow, wish: Refund, *, to_wallet: bool, retry_of: UUID | None = None
+    ) -> Refund:
+        """Write the refund down, with the payment locked: pending within what was captured, else refused."""
+        pending = await self._store.sum_pending_refunds(tx, wish.payment_id)
+        being_refunded = Money(pending, wish.amount.currency)
+        verdict = decide_refund(row.payment, amount=wish.amount, being_refunded=being_refunded)
+        if verdict is not Verdict.DO:
+            wish = replace(wish, state=RefundState.REFUSED_EXCEEDS_CAPTURED)
+        # A top-up goes back to its card: it came out of no order, and into the wallet it went already.
+        into_wallet = to_wallet and row.payment.purpose is not PaymentPurpose.TOP_UP
+        await self._store.insert_refund(
+            tx, wish, self._context.clock.now(), into_wallet=into_wallet, retry_of=retry_of
+        )
         return wish

@@ -53,8 +53,24 @@ where payment_id in (
 returning payment_id, attempts
 
 -- name: insert_refund
-insert into refund (refund_id, payment_id, amount_minor, currency, reason, state, outcome, opened_at, next_attempt_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9::float8))
+-- A try that follows a failed one has its root: the first one's id.
+insert into refund (refund_id, payment_id, amount_minor, currency, reason, state, outcome, opened_at, next_attempt_at,
+    into_wallet, retry_of, root_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9::float8),
+    $10, $11, coalesce((select root_id from refund where refund_id = $11), $1))
+
+-- name: find_latest_try
+-- Index: refund_of_root.
+select * from refund r where root_id = $1
+  and not exists (select 1 from refund later where later.retry_of = r.refund_id)
+
+-- name: list_failed_refunds
+-- Refunds whose last try failed or came back: somebody must look at them.
+select r.root_id, r.refund_id, r.payment_id, p.traveller_id, p.order_id, p.purpose, r.amount_minor, r.reason,
+    r.outcome, coalesce(r.failure, r.last_error, '') as failure, r.opened_at
+from refund r join payment p using (payment_id)
+where r.state = 'failed' and not exists (select 1 from refund later where later.retry_of = r.refund_id)
+order by r.opened_at, r.refund_id limit $1
 
 -- name: find_refund
 select * from refund where refund_id = $1
@@ -149,7 +165,7 @@ select r.refund_id, r.provider_id as source_id,
     case when r.state = 'succeeded' then -r.amount_minor else 0 end as amount_minor,
     extract(epoch from clock_timestamp() - r.updated_at)::float8 as age_s
 from refund r join payment p using (payment_id)
-where r.state <> 'refused_exceeds_captured' and p.charge_id is not null
+where r.state <> 'refused_exceeds_captured' and p.charge_id is not null and not r.into_wallet
 
 -- name: list_unfinished
 -- What is not where its owner wants it, and failed refunds that somebody must look at.
@@ -159,7 +175,8 @@ from payment where next_attempt_at is not null
 union all
 select 'refund', refund_id, state, attempts, coalesce(failure, last_error, ''),
     extract(epoch from clock_timestamp() - updated_at)::float8
-from refund where next_attempt_at is not null or state = 'failed'
+from refund r where next_attempt_at is not null
+   or (state = 'failed' and not exists (select 1 from refund later where later.retry_of = r.refund_id))
 union all
 select 'webhook', payment_id, event_type, attempts, coalesce(last_error, ''),
     extract(epoch from clock_timestamp() - received_at)::float8

@@ -10,7 +10,7 @@ Idea      The ledger sets the money aside first, so that two refunds never spend
 from dataclasses import replace
 from uuid import UUID
 
-from maas.events import RefundPaid
+from maas.events import RefundPaid, RefundReturned
 from payments.accounts import CARD_CLEARING, AccountId, traveller_wallet
 from payments.errors import PaymentsError, ProviderRefused
 from payments.payment import RefundOutcome, follow_refund
@@ -87,7 +87,7 @@ class RefundDriver:
 
     async def _push(self, row: RefundRow, payment: PaymentRow) -> RefundReport:
         refund = row.refund
-        if is_stored_value(payment.method):
+        if row.into_wallet or is_stored_value(payment.method):
             # The ledger is the provider: what is reserved is paid by its next transfer.
             return RefundReport(provider_id=None, state=RefundState.SUCCEEDED)
         if row.provider_id is not None:
@@ -146,7 +146,7 @@ class RefundDriver:
             amount=refund.amount,
             outcome=row.outcome,
             paid=paid_account(paid_by.payment),
-            back_to=await self._find_source(paid_by),
+            back_to=await self._find_source(row, paid_by),
         )
         ended = replace(row, refund=replace(refund, state=_STATES[row.outcome]))
         async with self._context.database.transaction() as tx:
@@ -156,8 +156,10 @@ class RefundDriver:
                 await self._book(tx, ended, payment)
         return saved or await self._store.get_refund(refund.refund_id)
 
-    async def _find_source(self, payment: PaymentRow) -> AccountId:
-        """Where the payment's money came from."""
+    async def _find_source(self, row: RefundRow, payment: PaymentRow) -> AccountId:
+        """Where the refund goes: where the payment's money came from, or the traveller's wallet."""
+        if row.into_wallet and not is_stored_value(payment.method):
+            return traveller_wallet(payment.payment.traveller_id)
         if not is_stored_value(payment.method):
             return CARD_CLEARING
         payer_id = await self._wallets.find_payer(payment.payment.payment_id)
@@ -169,10 +171,14 @@ class RefundDriver:
         amount_minor = refund.amount.amount_minor
         if row.outcome is RefundOutcome.RETURNED:
             await self._store.add_refunded(tx, refund.payment_id, -amount_minor)
+            returned = RefundReturned(
+                refund_id=row.root_id, order_id=payment.payment.order_id, amount_minor=amount_minor
+            )
+            await self._context.outbox.append(tx, returned)
         if row.outcome is RefundOutcome.PAID:
             await self._store.add_refunded(tx, refund.payment_id, amount_minor)
             event = RefundPaid(
-                refund_id=refund.refund_id,
+                refund_id=row.root_id,
                 order_id=payment.payment.order_id,
                 amount_minor=amount_minor,
                 reason=refund.reason,

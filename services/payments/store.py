@@ -49,9 +49,11 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRow:
-    """A refund with what only this service knows of it."""
+    """A refund with what only this service knows of it. `root_id`: the first try, as its owner knows it."""
 
     refund: Refund
+    root_id: UUID
+    into_wallet: bool
     outcome: RefundOutcome
     provider_id: str | None
     failure: str | None
@@ -149,8 +151,16 @@ class PaymentsStore:
         """Book a refund on its payment; negative takes it back."""
         await tx.execute(queries["add_refunded"], payment_id, amount_minor)
 
-    async def insert_refund(self, tx: Any, refund: Refund, opened_at: datetime) -> None:
-        """A refund, pending or refused."""
+    async def insert_refund(
+        self,
+        tx: Any,
+        refund: Refund,
+        opened_at: datetime,
+        *,
+        into_wallet: bool = False,
+        retry_of: UUID | None = None,
+    ) -> None:
+        """A refund, pending or refused; `retry_of` names the failed try that it follows."""
         await tx.execute(
             queries["insert_refund"],
             refund.refund_id,
@@ -162,7 +172,14 @@ class PaymentsStore:
             RefundOutcome.UNDECIDED.value,
             opened_at,
             TAKE_UP_S if refund.state is RefundState.PENDING else None,
+            into_wallet,
+            retry_of,
         )
+
+    async def find_latest_try(self, tx: Any, refund_id: UUID) -> RefundRow | None:
+        """The last try of the refund that was first asked for under this id, or None."""
+        row = await tx.fetchrow(queries["find_latest_try"], refund_id)
+        return None if row is None else _refund_row(row)
 
     async def find_refund(self, refund_id: UUID, tx: Any = None) -> RefundRow | None:
         """The refund, or None."""
@@ -278,6 +295,10 @@ class PaymentsStore:
             queries["note_webhook_failure"], event_id, pause_s(attempts), error[:500]
         )
 
+    async def list_failed_refunds(self, *, limit: int) -> list[Any]:
+        """Refunds whose last try failed or came back, the oldest first."""
+        return await self._database.fetch(queries["list_failed_refunds"], limit)
+
     async def list_rows(self, name: str) -> list[Any]:
         """The rows of a query without arguments, for reconciliation."""
         return await self._database.fetch(queries[name])
@@ -346,6 +367,8 @@ def _refund_row(row: Any) -> RefundRow:
     )
     return RefundRow(
         refund=refund,
+        root_id=row["root_id"],
+        into_wallet=row["into_wallet"],
         outcome=RefundOutcome(row["outcome"]),
         provider_id=row["provider_id"],
         failure=row["failure"],

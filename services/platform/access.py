@@ -82,6 +82,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listPayouts": ADMIN,
     "listDisputes": ADMIN,
     "addDisputeEvidence": ADMIN,
+    "listFailedRefunds": CLERK | ADMIN,
+    "retryRefund": CLERK | ADMIN,
     "openWallet": TRAVELLER,
     "getWallet": TRAVELLER,
     "listWalletEntries": TRAVELLER,

@@ -84,6 +84,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "wallet_not_open": ProblemKind(409, "The wallet is closed"),
     "top_up_refused": ProblemKind(422, "This amount cannot be added to the wallet"),
     "top_up_not_found": ProblemKind(404, "No such top-up of yours"),
+    "refund_not_retriable": ProblemKind(409, "The refund has not failed, or nothing is owed by it"),
     "mandate_not_found": ProblemKind(404, "No such mandate of yours"),
     "mandate_invalid": ProblemKind(422, "A mandate of these terms makes no sense"),
     "bill_not_found": ProblemKind(404, "No such bill of yours"),

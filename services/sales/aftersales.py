@@ -19,11 +19,20 @@ from maas.disruptions import (
     refund_lines_for_cancelled_legs,
 )
 from maas.errors import OrderStillPending
-from maas.events import AccountClosed, FareRefunded, LegCancelled, RideRated, SailingCancelled
+from maas.events import (
+    AccountClosed,
+    FareRefunded,
+    LegCancelled,
+    RefundPaid,
+    RefundReturned,
+    RideBegun,
+    RideRated,
+    SailingCancelled,
+)
 from maas.journeys import Mode
 from maas.notifications import compose_message
 from maas.offers import iterate_components
-from maas.orders import ComponentState, Order, OrderState, mark_refunded, mark_ridden
+from maas.orders import ComponentState, Order, OrderState, mark_begun, mark_refunded, mark_ridden
 from maas.ports import BerthPort, PlannerPort
 from payments.money import Money
 from payments.ports import PaymentsPort, RefundState
@@ -48,6 +57,34 @@ class Aftersales:
         order = await self._store.lock_order(tx, event.order_id)
         if order is not None:
             await self._store.update_order(tx, mark_ridden(order, event.component_index))
+
+    async def on_ride_begun(self, tx: Any, event: RideBegun, _envelope: Envelope) -> None:
+        """Note that a component is being ridden: whoever is past the gate cannot cancel any more."""
+        order = await self._store.lock_order(tx, event.order_id)
+        if order is not None:
+            await self._store.update_order(tx, mark_begun(order, event.component_index))
+
+    async def on_refund_paid(self, tx: Any, event: RefundPaid, _envelope: Envelope) -> None:
+        """A refund that had failed, or had come back, has reached the traveller after all."""
+        row = await self._store.reopen_refund(tx, event.refund_id, self._context.clock.now())
+        if row is None:
+            return
+        if row["told_at"] is None:
+            await self._context.outbox.append(tx, *_refunded(row))
+            await self._store.note_told(tx, event.refund_id, self._context.clock.now())
+        await self._tell_of_refund(tx, row, "refund_paid_after_all")
+
+    async def on_refund_returned(self, tx: Any, event: RefundReturned, _envelope: Envelope) -> None:
+        """The traveller's bank sent a refund back: it is owed again, and a clerk sends it another way."""
+        row = await self._store.return_refund(tx, event.refund_id)
+        if row is not None:
+            await self._tell_of_refund(tx, row, "refund_returned")
+
+    async def _tell_of_refund(self, tx: Any, row: Any, code: str) -> None:
+        order = await self._store.lock_order(tx, row["order_id"])
+        assert order is not None, "an order is never deleted"
+        message = compose_message(code, amount=f"{row['amount_minor']:,}")
+        await self._store.insert_notification(tx, order, message, self._context.clock.now())
 
     async def on_sailing_cancelled(self, tx: Any, event: SailingCancelled, _envelope: Envelope) -> None:
         """Open a case for each order on the sailing: refund, revoke, tell."""

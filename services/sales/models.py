@@ -85,12 +85,12 @@ class PaymentView(Model):
 
 
 class RefundView(Model):
-    """Money on its way back."""
+    """Money on its way back. What failed, or was returned by the traveller's bank, is sent another way."""
 
     refund_id: UUID
     amount: Money
     reason: str
-    state: Literal["pending", "paid", "failed"]
+    state: Literal["pending", "paid", "failed", "returned"]
     requested_at: datetime
     paid_at: datetime | None
 

@@ -91,7 +91,21 @@ order by requested_at, refund_id limit $3
 
 -- name: close_refund
 -- No row when it was closed already. Locks: the row.
-update refund set state = $2, paid_at = $3 where refund_id = $1 and state = 'pending' returning refund_id
+update refund set state = $2, paid_at = $3, told_at = case when $2 = 'paid' then $3::timestamptz end
+where refund_id = $1 and state = 'pending' returning refund_id
+
+-- name: reopen_refund
+-- Paid after it had failed or come back. Locks: the row.
+update refund set state = 'paid', paid_at = $2 where refund_id = $1 and state in ('failed', 'returned')
+returning refund_id, order_id, amount_minor, reason, lines, told_at
+
+-- name: return_refund
+-- Paid, and sent back by the traveller's bank. Locks: the row.
+update refund set state = 'returned' where refund_id = $1 and state = 'paid'
+returning refund_id, order_id, amount_minor
+
+-- name: note_told
+update refund set told_at = $2 where refund_id = $1
 
 -- name: list_refunds
 select refund_id, amount_minor, reason, state, lines, requested_at, paid_at from refund

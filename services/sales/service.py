@@ -7,7 +7,15 @@ from typing import Any
 
 import structlog
 
-from maas.events import AccountClosed, PassBegun, RideRated, SailingCancelled
+from maas.events import (
+    AccountClosed,
+    PassBegun,
+    RefundPaid,
+    RefundReturned,
+    RideBegun,
+    RideRated,
+    SailingCancelled,
+)
 from maas.ports import EligibilityPort, PassPort
 from payments.errors import ProviderUnavailable
 from services.platform.bus import Envelope
@@ -68,7 +76,10 @@ def build(context: ServiceContext) -> Service:
         routes=[*build_routes(handlers), *build_claim_routes(claims), *build_pass_routes(passes)],
         ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[
+            Subscription(RideBegun, aftersales.on_ride_begun),
             Subscription(RideRated, aftersales.on_ride_rated),
+            Subscription(RefundPaid, aftersales.on_refund_paid),
+            Subscription(RefundReturned, aftersales.on_refund_returned),
             Subscription(PassBegun, passes.on_pass_begun),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
             Subscription(AccountClosed, on_account_closed),

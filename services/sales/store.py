@@ -216,6 +216,18 @@ class SalesStore:
         """A refund was paid or has failed; False when that was known."""
         return await tx.fetchval(queries["close_refund"], refund_id, state, now) is not None
 
+    async def reopen_refund(self, tx: Any, refund_id: UUID, now: datetime) -> Any:
+        """A refund that had failed or come back is paid; None when it was not known as such."""
+        return await tx.fetchrow(queries["reopen_refund"], refund_id, now)
+
+    async def return_refund(self, tx: Any, refund_id: UUID) -> Any:
+        """A paid refund has come back; None when it was not known as paid."""
+        return await tx.fetchrow(queries["return_refund"], refund_id)
+
+    async def note_told(self, tx: Any, refund_id: UUID, now: datetime) -> None:
+        """Settlement has been told of the refund's fares, once for ever."""
+        await tx.execute(queries["note_told"], refund_id, now)
+
     async def list_refunds(self, order_id: UUID) -> list[Any]:
         """An order's refunds, oldest first."""
         return await self._database.fetch(queries["list_refunds"], order_id)

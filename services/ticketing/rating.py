@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from maas.events import PassBegun, RideRated
+from maas.events import PassBegun, RideBegun, RideRated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
 from maas.tickets.passback import first_uses
@@ -89,22 +89,31 @@ class Rating:
         if begun:
             told = PassBegun(pass_id=ticket["order_id"], began=min(begun))
             await self._context.outbox.append(tx, told)
-        for ride in rides:
-            if is_earned(ride, now=now, zone=self._zone):
-                fare_index = fare_indices[ride.entitlement_index]
-                components = await self._store.list_components(tx, ticket["ticket_ref"], fare_index)
-                for companion, component_index in enumerate(components):
-                    await self._earn(
-                        tx,
-                        ride,
-                        ride_id=ride_id_of(ticket["ticket_id"], ride, companion=companion),
-                        order_id=ticket["order_id"],
-                        component_index=component_index,
-                        now=now,
-                    )
+        earned = [ride for ride in rides if is_earned(ride, now=now, zone=self._zone)]
+        not_earned = {fare_indices[ride.entitlement_index] for ride in rides if ride not in earned}
+        for fare_index in sorted(not_earned & news.keys()):
+            await self._tell_begun(tx, ticket, fare_index, news[fare_index])
+        for ride in earned:
+            fare_index = fare_indices[ride.entitlement_index]
+            components = await self._store.list_components(tx, ticket["ticket_ref"], fare_index)
+            for companion, component_index in enumerate(components):
+                await self._earn(
+                    tx,
+                    ride,
+                    ride_id=ride_id_of(ticket["ticket_id"], ride, companion=companion),
+                    order_id=ticket["order_id"],
+                    component_index=component_index,
+                    now=now,
+                )
         waiting = [earned_at(ride, zone=self._zone) for ride in rides if ride.state is not RideState.COMPLETE]
         due = min((instant for instant in waiting if instant > now), default=None)
         await self._store.set_rate_at(tx, ticket["ticket_ref"], due)
+
+    async def _tell_begun(self, tx: Any, ticket: Any, fare_index: int, begun_at: datetime) -> None:
+        """Sales must know before the ride is earned: whoever is past the gate cannot cancel any more."""
+        for component_index in await self._store.list_components(tx, ticket["ticket_ref"], fare_index):
+            begun = RideBegun(order_id=ticket["order_id"], component_index=component_index, begun_at=begun_at)
+            await self._context.outbox.append(tx, begun)
 
     async def _earn(
         self, tx: Any, ride: Ride, *, ride_id: UUID, order_id: UUID, component_index: int, now: datetime

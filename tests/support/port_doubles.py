@@ -194,10 +194,13 @@ class Payments:
             return self._keep(replace(payment, state=PaymentState.CAPTURED, captured=payment.amount))
         return self._keep(replace(payment, state=PaymentState.VOIDED))
 
-    async def refund(self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
+    async def refund(
+        self, *, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, to_wallet: bool = False
+    ) -> Refund:
         self._check_up()
         if refund_id not in self.refunds:
             payment = self.payments[payment_id]
+            assert not to_wallet, "sales gives back to where the money came from"
             self._keep(replace(payment, refunded=payment.refunded + amount))
             self.refunds[refund_id] = Refund(
                 refund_id=refund_id,

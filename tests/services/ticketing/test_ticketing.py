@@ -186,6 +186,7 @@ async def test_an_entry_without_exit_is_earned_when_the_service_day_is_over(coun
     await counter.tap(payload, EVENING[0])
     assert await counter.rated(event) == {}
     assert [ride["state"] for ride in await counter.rides()] == ["begun"]
+    assert await counter.count_events("RideBegun") == 1, "sales hears before the fare is earned"
     counter.clock.set(tokyo_time(21, "03:59"))
     assert await counter.rated(event) == {}
     counter.clock.set(tokyo_time(21, "04:00"))
@@ -193,6 +194,7 @@ async def test_an_entry_without_exit_is_earned_when_the_service_day_is_over(coun
     # The exit arrives a day late: the ride is made whole, the fare stays earned once.
     await counter.tap(payload, EVENING[1])
     assert list(await counter.rated(event)) == [OEDO]
+    assert await counter.count_events("RideBegun") == 1
     assert [ride["state"] for ride in await counter.rides()] == ["complete"]
 
 
