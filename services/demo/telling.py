@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from maas.tickets.drawing import draw_for_terminal
+from maas.tickets.drawing import draw_as_svg, draw_for_terminal
+from maas.tickets.moving_code import DEFAULT_PERIOD_S
 from maas.tickets.phone_code import spell
-from services.demo.client import Client
 
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _NAMES = {
@@ -101,16 +101,16 @@ def tell_order(console: Console, order: Any, payment: Any) -> None:
     console.print(f"Card: {payment['state']}, {yen_text(payment['captured'])} captured, once")
 
 
-async def tell_ticket(console: Console, traveller: Client, tickets: list[Any], folder: Path) -> None:
-    """The signed code, drawn; and its SVG beside the data."""
-    for ticket in tickets:
-        console.print(draw_for_terminal(ticket["payload"]), style="black on white", no_wrap=True)
-        picture = await traveller.get(f"/api/tickets/{ticket['ticket_id']}/qr.svg")
-        path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(picture)
-        told = f"By telephone [bold]{spell(ticket['phone_code'])}[/bold]; as a picture: {path}"
-        console.print(told, soft_wrap=True)
+def tell_ticket(console: Console, ticket: Any, screen: str, folder: Path) -> None:
+    """The code that the telephone shows now, drawn; and as SVG beside the data."""
+    console.print(draw_for_terminal(screen), style="black on white", no_wrap=True)
+    path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(draw_as_svg(screen), "utf-8")
+    console.print(
+        f"On her telephone it changes every {DEFAULT_PERIOD_S} seconds; this one: {path}", soft_wrap=True
+    )
+    console.print(f"To be read by voice instead: [bold]{spell(ticket['phone_code'])}[/bold]")
 
 
 def tell_settlement(console: Console, run: Any) -> None:

@@ -19,6 +19,7 @@ from rich.console import Console
 from maas.tap_signatures import sign_batch
 from services.demo.city.holidays import is_rest_day
 from services.demo.client import CallFailed, Client
+from services.demo.phone import Phone
 from services.demo.seed import TOKAI_KISEN, TOKYO, Keyring, device_id_of, keyring_of, read_admin_token
 from services.demo.telling import (
     local,
@@ -94,10 +95,27 @@ class Story:
         """The ship operator's clerk, signed in."""
         return await self.nobody.sign_in(**self.keyring.load()["clerk"])
 
+    async def now(self) -> datetime:
+        """The city's time."""
+        return datetime.fromisoformat((await self.nobody.get("/api/demo/clock"))["now"])
+
     async def advance(self, to: datetime) -> None:
         """Let the city's time pass."""
         now = await self.admin().post("/api/demo/clock", {"to": to.isoformat()})
         self.console.print(f"[dim]The city's clock: {local(now['now'])}[/dim]")
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What the gates get to see: the telephone's screen, and somebody's old screenshot of it."""
+
+    phone: Phone
+    ticket: Any
+    screenshot: str
+
+    async def now(self, story: Story) -> str:
+        """The screen at the city's time."""
+        return self.phone.screen(self.ticket, await story.now())
 
 
 async def play_trip(url: str, data_dir: Path, console: Console) -> None:
@@ -118,10 +136,12 @@ async def _first_traveller(story: Story) -> None:
     traveller, order = await _buy(story, name="山田 花子", tell=True)
     tickets = await _wait_for_tickets(story, traveller, order)
     story.chapter("A ticket: one signed code for the whole way")
-    await tell_ticket(story.console, await traveller.client(), tickets, story.folder)
+    phone = await _put_on_phone(traveller, tickets)
+    screenshot = phone.screen(tickets[0], await story.now())
+    tell_ticket(story.console, tickets[0], screenshot, story.folder)
     story.chapter("Riding: gates, the pier, the bus")
     earned_before = await _earned_minor(story)
-    await _ride(story, traveller, order, tickets)
+    await _ride(story, traveller, order, Showing(phone, tickets[0], screenshot))
     story.chapter("Settlement: what each operator is owed, and why")
     await _wait_until_earned(story, earned_before + order["total"]["amount_minor"])
     run = await story.admin().post("/api/settlement/runs", {})
@@ -220,18 +240,27 @@ async def _until(find: Any, otherwise: str) -> Any:
     raise CallFailed("timeout", f"After {_WAIT_S_MAX:.0f} s {otherwise}. The log has the cause: maas.log.")
 
 
-async def _ride(story: Story, traveller: Traveller, order: Any, tickets: list[Any]) -> None:
-    payload = tickets[0]["payload"]
+async def _put_on_phone(traveller: Traveller, tickets: list[Any]) -> Phone:
+    client, phone = await traveller.client(), Phone()
+    await phone.register(client, "花子のスマホ")
+    for ticket in tickets:
+        await phone.take(client, ticket)
+    return phone
+
+
+async def _ride(story: Story, traveller: Traveller, order: Any, showing: Showing) -> None:
     for leg in order["journey"]["legs"]:
         if leg["trip_id"] is None:
             story.console.print(f"  {local(leg['departs_at'])}  on foot to {leg['destination']['name']}")
             continue
         gated = leg["mode"] in ("subway", "rail", "monorail")
         await story.advance(datetime.fromisoformat(leg["departs_at"]) - timedelta(minutes=2))
-        await _tap(story, leg, "origin", "enter" if gated else "scan", payload)
+        if leg["mode"] == "ferry":
+            await _tap(story, leg, "origin", "scan", showing.screenshot, who="a screenshot")
+        await _tap(story, leg, "origin", "enter" if gated else "scan", await showing.now(story))
         if gated:
             await story.advance(datetime.fromisoformat(leg["arrives_at"]) + timedelta(minutes=1))
-            await _tap(story, leg, "destination", "exit", payload)
+            await _tap(story, leg, "destination", "exit", await showing.now(story))
     await story.advance(datetime.fromisoformat(order["journey"]["legs"][-1]["arrives_at"]))
     expected = len(order["components"])
     client = await traveller.client()
@@ -246,12 +275,13 @@ async def _ride(story: Story, traveller: Traveller, order: Any, tickets: list[An
         )
 
 
-async def _tap(story: Story, leg: Any, end: str, kind: str, payload: str) -> None:
+async def _tap(story: Story, leg: Any, end: str, kind: str, payload: str, *, who: str = "") -> None:
     device = await story.device(leg["operator_id"])
-    now = (await story.nobody.get("/api/demo/clock"))["now"]
+    now = await story.now()
     tap = {
-        "sequence": int(datetime.fromisoformat(now).timestamp() * 1000),
-        "tapped_at": now,
+        # The city's clock may stand still between two people at one reader.
+        "sequence": int(now.timestamp() * 1000) - bool(who),
+        "tapped_at": now.isoformat(),
         "kind": kind,
         "operator_id": leg["operator_id"],
         "stop_id": leg[end]["stop_id"],
@@ -262,7 +292,8 @@ async def _tap(story: Story, leg: Any, end: str, kind: str, payload: str) -> Non
     private_key = story.keyring.signing_key(leg["operator_id"])
     signed = sign_batch(body, device_id=device_id, private_key=private_key)
     answer = (await device.post_signed("/api/taps", body, signed))["answers"][0]
-    story.console.print(f"  {local(now)}  {kind:<5} {leg[end]['name']:<8} {answer['status']}")
+    seen = f"{answer['status']}, {who}" if who else answer["status"]
+    story.console.print(f"  {local(now.isoformat())}  {kind:<5} {leg[end]['name']:<8} {seen}")
 
 
 async def _earned_minor(story: Story) -> int:
