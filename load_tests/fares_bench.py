@@ -48,6 +48,7 @@ from maas.fares.charged import ServiceClock
 from maas.fares.csv_tables import TariffProblem, read_table
 from maas.fares.engine import FareEngine
 from maas.fares.in_force import TariffInForce
+from maas.fares.network_fares import NetworkFares
 from maas.fares.riders import ALONE, Company
 from maas.fares.service_week import RideMade, rate_week
 from maas.fares.tables import TABLES
@@ -223,9 +224,10 @@ def measure_one(engine: FareEngine, rides: list[Tapped]) -> dict[str, float]:
 def measure_worlds(engine: FareEngine, rides: list[Tapped]) -> dict[str, float]:
     """Microseconds of pricing one planned journey in every world."""
     journeys = [build_journey(tapped) for tapped in rides]
+    fares = NetworkFares(tables=engine, feeds={})
 
     def ask(place: int) -> None:
-        price_journey(engine, journeys[place])
+        price_journey(fares, journeys[place])
 
     for place in range(len(journeys)):
         ask(place)

@@ -34,12 +34,16 @@ class StandardPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a fare: what, how much, and the operator that earns or loses it."""
+    """One line of a fare: what, how much, and the operator that earns or loses it.
+
+    `text_en` is empty where the feed's own words are all there is.
+    """
 
     text: str
     amount_minor: int
     rule_id: str
     operator_id: str
+    text_en: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ def build_component(
         addends=tuple(
             Addend(
                 text=entry.text,
-                text_en=entry.text,
+                text_en=entry.text_en or entry.text,
                 amount_minor=entry.amount_minor,
                 rule_id=entry.rule_id,
                 valid_from=origin.valid_from,

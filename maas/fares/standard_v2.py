@@ -356,7 +356,8 @@ class FaresV2:
             product = step.option.product
             name = product.name or product.fare_product_id
             pays = Entry(
-                text=f"{name} ({leg.first.origin.name} - {leg.last.destination.name})",
+                text=f"{name}（{leg.first.origin.name}→{leg.last.destination.name}）",
+                text_en=f"{name} ({leg.first.origin.name} to {leg.last.destination.name})",
                 amount_minor=step.option.amount_minor,
                 rule_id=f"fare_leg_rules/{step.option.leg_group_id or ''}/{product.fare_product_id}",
                 operator_id=operator,
@@ -371,12 +372,13 @@ class FaresV2:
                 rule_id = f"fare_transfer_rules/{rule.from_leg_group_id or ''}/{rule.to_leg_group_id or ''}"
                 if rule.fare_transfer_type == REPLACES_BOTH:
                     entries.append(
-                        Entry(text="replaced by the transfer", amount_minor=-added, rule_id=rule_id,
-                              operator_id=operator_before)
+                        Entry(text="乗継運賃に置換え", text_en="replaced by the transfer",
+                              amount_minor=-added, rule_id=rule_id, operator_id=operator_before)
                     )  # fmt: skip
                 entries.append(
-                    Entry(text=rule.fare_product_id or "free transfer", amount_minor=cost, rule_id=rule_id,
-                          operator_id=operator)
+                    Entry(text=rule.fare_product_id or "乗継無料",
+                          text_en=rule.fare_product_id or "free transfer", amount_minor=cost,
+                          rule_id=rule_id, operator_id=operator)
                 )  # fmt: skip
                 added = cost
                 if rule.fare_transfer_type == BESIDE_NEXT:

@@ -29,6 +29,7 @@ from gtfs.service_time import get_zone
 from gtfs.tables import Feed
 from maas.errors import MaasError
 from maas.fares.engine import FareEngine
+from maas.fares.network_fares import write_feed_fares
 from routing.build import build_network
 from routing.errors import RoutingError
 from services.feeds.compiler_job import TARIFFS, feed_id_of
@@ -85,6 +86,7 @@ def compile_job(job: CompileJob, tell: Tell) -> LoadReport:
         try:
             counts = asdict(build_network(feeds, job.target, version=job.version, now=job.now))
             _bring_tariffs(job)
+            write_feed_fares(job.target, feeds)
             _sync(job.target)
         except (RoutingError, MaasError) as error:
             refused = f"{str(error) or type(error).__doc__}"

@@ -8,16 +8,17 @@ from typing import TypeVar
 
 from maas.errors import FareNotFound, OutsideFeedDates, PlaceNotFound
 from maas.events import JourneysPlanned, NothingFound
-from maas.fares.pass_cover import cover_price
+from maas.fares.network_fares import NO_TARIFF, NetworkFares
+from maas.fares.pass_cover import PassInHand, cover_price
 from maas.fares.refunds import RefundCause, RefundDecision
 from maas.journeys import Journey, Mode, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
 from maas.ports import PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
-from payments.money import Money
+from payments.money import JPY, Money
 from services.planner.network import Network, NetworkInForce
 from services.planner.places import End, Match
-from services.planner.pricing import NO_TARIFF, RIDERS, PricedJourney, price_journey, price_worlds
+from services.planner.pricing import RIDERS, PricedJourney, price_journey, price_worlds
 from services.planner.search import Answer, search, search_before
 from services.planner.searches import SearchLog
 from services.platform.bus import Envelope
@@ -74,13 +75,17 @@ class Planner:
         prices = fares.price_party(
             journey=journey, riders=riders, medium=medium, fare_class=fare_class, home=home
         )
+        currencies = {price.total.currency for price in prices} - {JPY}
+        if currencies:
+            raise FareNotFound(
+                f"its price is in {', '.join(sorted(currencies))}, and tickets are sold in {JPY}"
+            )
         waiting = list(passes)
         covered = []
         for price in prices:
             mine = [each for each in waiting if each.rider is price.rider][:1]
             waiting = [each for each in waiting if each not in mine]
-            hand = [each.in_hand for each in mine]
-            covered.append(cover_price(fares, journey=journey, price=price, passes=hand) if hand else price)
+            covered.append(_cover(fares, journey, price, [each.in_hand for each in mine]))
         return covered
 
     async def price_worlds(
@@ -99,15 +104,15 @@ class Planner:
     async def list_pass_products(self, *, on: date) -> list[PassProduct]:
         """The passes on sale on a service date; none where there are no tariffs."""
         fares = self.in_force.get().fares
-        if fares is None:
+        if fares is None or fares.tables is None:
             return []
         return [
             PassProduct(
                 row=row,
-                operators=fares.list_operators(row.networks.split(), on),
-                areas=fares.list_areas(row.networks.split(), on),
+                operators=fares.tables.list_operators(row.networks.split(), on),
+                areas=fares.tables.list_areas(row.networks.split(), on),
             )
-            for row in fares.list_passes(on)
+            for row in fares.tables.list_passes(on)
         ]
 
     async def decide_refund(
@@ -228,3 +233,13 @@ class Planner:
                 reason=reason,
             )
         )
+
+
+def _cover(
+    fares: NetworkFares, journey: Journey, price: JourneyPrice, passes: Sequence[PassInHand]
+) -> JourneyPrice:
+    """What is left beside passes in hand; they are of our tables, so a feed's fares are none of theirs."""
+    is_ours = all(component.networks for component in price.components)
+    if not passes or fares.tables is None or not is_ours:
+        return price
+    return cover_price(fares.tables, journey=journey, price=price, passes=passes)

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from maas.errors import NetworkUnavailable
-from maas.fares.engine import FareEngine
+from maas.fares.network_fares import NetworkFares, open_network_fares
 from maas.fares.refunds import RefundRules
 from maas.ports import NetworkPort, PublishedNetwork
 from routing.raptor import Router
@@ -35,14 +35,17 @@ ASK_NEWS_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One published network, open. Without a tariff folder it has no fares and no refund rules."""
+    """One published network, open. Without a tariff folder it has its feeds' own fares, if any.
+
+    Refund rules are in the tariff folder only.
+    """
 
     version: str
     published_at: datetime
     router: Router
     places: PlaceIndex
     teller: Teller
-    fares: FareEngine | None
+    fares: NetworkFares | None
     refunds: RefundRules | None
     news: SailingNews = field(default_factory=SailingNews)
 
@@ -84,7 +87,7 @@ def open_network(published: PublishedNetwork) -> Network:
         router=router,
         places=places,
         teller=Teller(timetable, places, published.version),
-        fares=FareEngine.from_folder(tariffs) if tariffs.is_dir() else None,
+        fares=open_network_fares(folder, tariffs),
         refunds=RefundRules.from_folder(tariffs) if tariffs.is_dir() else None,
     )
 

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maas.errors import FareNotFound
-from maas.fares.engine import FareEngine
+from maas.fares.network_fares import NO_TARIFF, NetworkFares
 from maas.fares.pass_options import PassOption, list_pass_options
 from maas.journeys import Journey
 from maas.offers import service_date_of
 from maas.ports import PriceWorlds
 from maas.prices import FareMedium, JourneyPrice, MediumTotal, RiderCategory
-from payments.money import Money
 
-NO_TARIFF = "The network has no tariffs. Load it with --tariffs."
 RIDERS = (RiderCategory.ADULT, RiderCategory.CHILD)
 
 
@@ -48,7 +46,7 @@ class PricedJourney:
 
 
 def price_journey(
-    fares: FareEngine | None, journey: Journey, *, riders: Sequence[RiderCategory] = RIDERS
+    fares: NetworkFares | None, journey: Journey, *, riders: Sequence[RiderCategory] = RIDERS
 ) -> PricedJourney:
     """The journey in every medium for each rider, and with passes."""
     prices = tuple(
@@ -58,7 +56,7 @@ def price_journey(
 
 
 def price_worlds(
-    fares: FareEngine | None,
+    fares: NetworkFares | None,
     journey: Journey,
     *,
     riders: Sequence[RiderCategory],
@@ -79,7 +77,7 @@ def price_worlds(
         except FareNotFound as error:
             media.append(MediumTotal(medium=medium, total=None, reason=str(error)))
             continue
-        total = sum((price.total for price in prices), Money(0))
+        total = sum((price.total for price in prices[1:]), prices[0].total)
         media.append(MediumTotal(medium=medium, total=total))
         own = prices[0] if medium is FareMedium.APP else own
     passes = () if own is None else _options(fares, journey, own)
@@ -108,7 +106,7 @@ def rank_by_price(
 
 
 def _price_or_reason(
-    fares: FareEngine | None, journey: Journey, rider: RiderCategory, medium: FareMedium
+    fares: NetworkFares | None, journey: Journey, rider: RiderCategory, medium: FareMedium
 ) -> Priced:
     if fares is None:
         return Priced(rider, medium, None, NO_TARIFF)
@@ -119,13 +117,14 @@ def _price_or_reason(
     return Priced(rider, medium, price, None)
 
 
-def _passes(fares: FareEngine | None, journey: Journey, prices: Sequence[Priced]) -> tuple[PassOption, ...]:
+def _passes(fares: NetworkFares | None, journey: Journey, prices: Sequence[Priced]) -> tuple[PassOption, ...]:
     """Beside our own ticket's price, which is what the passes sold here stand against."""
     own = next((each.price for each in prices if each.medium is FareMedium.APP and each.price), None)
     return () if own is None else _options(fares, journey, own)
 
 
-def _options(fares: FareEngine | None, journey: Journey, own: JourneyPrice) -> tuple[PassOption, ...]:
-    if fares is None or not own.components:
+def _options(fares: NetworkFares | None, journey: Journey, own: JourneyPrice) -> tuple[PassOption, ...]:
+    is_ours = all(component.networks for component in own.components)
+    if fares is None or fares.tables is None or not own.components or not is_ours:
         return ()
-    return tuple(list_pass_options(fares, journey=journey, price=own, day=service_date_of(journey)))
+    return tuple(list_pass_options(fares.tables, journey=journey, price=own, day=service_date_of(journey)))

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maas.fares.engine import FareEngine
+from maas.fares.network_fares import NO_TARIFF, NetworkFares
 from maas.journeys import Leg
-from services.planner.pricing import NO_TARIFF, find_cheapest, price_journey, rank_by_price
+from services.planner.pricing import find_cheapest, price_journey, rank_by_price
 from tests.services.planner.conftest import PlanningHouse
 from tests.support.fares import ADULT, APP, CHILD, IC, TARIFFS, journey, ride, walk
 
-ENGINE = FareEngine.from_folder(TARIFFS)
+FARES = NetworkFares(tables=FareEngine.from_folder(TARIFFS), feeds={})
 STATIONS = ("Tochomae", "Daimon", "Shiodome", "Roppongi", "Iidabashi", "Ryogoku", "Nerima")
 UNPRICED = ride("Keio.Keio", "Shinjuku", "Hachioji")
 
@@ -24,7 +25,7 @@ def oedo(origin: str, destination: str, minutes: int = 10) -> Leg:
 @given(st.lists(st.tuples(st.sampled_from(STATIONS), st.sampled_from(STATIONS)), max_size=8))
 def test_the_cheapest_is_the_first_least_price_of_the_set(ends: list[tuple[str, str]]) -> None:
     journeys = [journey(oedo(*pair)) if pair[0] != pair[1] else journey(UNPRICED) for pair in ends]
-    found = [price_journey(ENGINE, each) for each in journeys]
+    found = [price_journey(FARES, each) for each in journeys]
     for rider, medium in ((ADULT, APP), (CHILD, IC)):
         totals = [each.find_total(rider, medium) for each in found]
         known = [total for total in totals if total is not None]
@@ -38,7 +39,7 @@ def test_the_cheapest_is_the_first_least_price_of_the_set(ends: list[tuple[str, 
 
 
 def test_a_journey_on_foot_costs_nothing_and_has_no_passes() -> None:
-    priced = price_journey(ENGINE, journey(walk()))
+    priced = price_journey(FARES, journey(walk()))
     assert (priced.find_total(ADULT, APP), priced.passes) == (0, ())
 
 

@@ -47,8 +47,11 @@ def test_the_island_is_reached_by_ship(tokyo: Network) -> None:
     assert best.arrives_at.isoformat() == "2026-05-21T10:20:00+09:00"
     assert tokyo.teller.get_journey(best.journey_id) == best
     assert tokyo.fares is not None
+    assert tokyo.fares.tables is not None
     for rider in (RiderCategory.ADULT, RiderCategory.CHILD):
-        assert tokyo.fares.price(journey=best, rider=rider, medium=FareMedium.IC).total.amount_minor > 0
+        assert (
+            tokyo.fares.tables.price(journey=best, rider=rider, medium=FareMedium.IC).total.amount_minor > 0
+        )
 
 
 def test_the_station_of_the_same_name_by_saying_so(tokyo: Network) -> None:
