@@ -133,8 +133,11 @@ class RideRated:
     """A fare component was ridden and its price is now earned.
 
     `component_index` counts over the order's prices and their components in order, so it names the fare
-    once for ever; a second event for the same (order_id, component_index) never comes. `shares` are the
-    operators' parts in minor units and sum to `amount_minor`.
+    once for ever. `shares` are the operators' parts in minor units and sum to `amount_minor`.
+
+    `turn` is 0 the first time. A late tap or a corrected place may show that the fare was not ridden after
+    all (RideUnrated, 1), and another that it was (2): even turns earn, odd ones take back, each comes once,
+    the highest holds, and they may be told in any order.
     """
 
     ride_id: UUID
@@ -150,6 +153,27 @@ class RideRated:
     destination_lat: float
     destination_lon: float
     ridden_at: datetime
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RideUnrated:
+    """A fare that RideRated told of was not ridden after all; what it earned goes back. `turn` is odd.
+
+    All else is as RideRated told it last, so that whoever counted it can take it off again.
+    """
+
+    ride_id: UUID
+    order_id: UUID
+    component_index: int
+    amount_minor: int
+    mode: str
+    origin_lat: float
+    origin_lon: float
+    destination_lat: float
+    destination_lon: float
+    ridden_at: datetime
+    turn: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +351,7 @@ Event = (
     | TicketIssued
     | RideBegun
     | RideRated
+    | RideUnrated
     | PassSold
     | PassBegun
     | PassGivenBack

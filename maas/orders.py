@@ -58,7 +58,10 @@ class PlaceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedComponent:
-    """A fare component as the order keeps it: what was paid, what was given back, and who shares it."""
+    """A fare component as the order keeps it: what was paid, what was given back, and who shares it.
+
+    `rating_turn` is the highest turn of RideRated and RideUnrated heard of, -1 when none was.
+    """
 
     component_index: int
     rider_index: int
@@ -69,6 +72,7 @@ class OrderedComponent:
     fare_class: str | None
     state: ComponentState
     refunded: Money
+    rating_turn: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,12 +201,16 @@ def mark_begun(order: Order, component_index: int) -> Order:
     return with_component(order, replace(component, state=ComponentState.BEGUN))
 
 
-def mark_ridden(order: Order, component_index: int) -> Order:
-    """A component was ridden. One that was refunded stays refunded: its ticket was void."""
+def mark_ridden(order: Order, component_index: int, *, turn: int = 0) -> Order:
+    """A component was ridden (even turn), or was not after all (odd). The highest turn heard of holds.
+
+    One that was refunded stays refunded: its ticket was void.
+    """
     component = order.components[component_index]
-    if component.state not in UNEARNED:
+    if component.state is ComponentState.REFUNDED or turn <= component.rating_turn:
         return order
-    return with_component(order, replace(component, state=ComponentState.RIDDEN))
+    state = ComponentState.UNRIDDEN if turn % 2 else ComponentState.RIDDEN
+    return with_component(order, replace(component, state=state, rating_turn=turn))
 
 
 def mark_refunded(order: Order, component_index: int, amount: Money) -> Order:

@@ -274,6 +274,31 @@ def list_travel_transfers(earnings: Sequence[TravelEarning], *, attempt: int) ->
     return link(found)
 
 
+def list_turn_transfers(
+    earnings: Sequence[Earning], *, turn: int, turned_at: datetime, attempt: int
+) -> list[Transfer]:
+    """The transfers of a fare that was not ridden after all (odd turn), or was again (even), as one chain.
+
+    They are the earning's own, the other way or once more; the same turn and attempt give the same ids.
+    """
+    assert turn > 0, "turn 0 is the earning itself"
+    found = []
+    for each in list_earning_transfers(earnings, attempt=attempt):
+        ends = (each.credit, each.debit) if turn % 2 else (each.debit, each.credit)
+        is_ride = each.code is TransferCode.RIDE
+        found.append(
+            replace(
+                each,
+                transfer_id=uuid5(each.transfer_id, f"turn/{turn}"),
+                debit=ends[0],
+                credit=ends[1],
+                code=TransferCode.REFUND if is_ride and turn % 2 else each.code,
+                effective_at=turned_at,
+            )
+        )
+    return link(found)
+
+
 def list_reversal_transfers(reversals: Sequence[Reversal], *, attempt: int) -> list[Transfer]:
     """The transfers that give shares back, linked into one chain."""
     found = []

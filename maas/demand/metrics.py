@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from maas.demand.day_types import DayType, find_day_type
 from maas.demand.meshes import UNKNOWN, find_half_mesh
-from maas.events import JourneysPlanned, NothingFound, OrderConfirmed, RideRated
+from maas.events import JourneysPlanned, NothingFound, OrderConfirmed, RideRated, RideUnrated
 from maas.journeys import Journey, Mode
 
 CITY = ZoneInfo("Asia/Tokyo")
@@ -45,7 +45,7 @@ class End(StrEnum):
     DESTINATION = "destination"
 
 
-Countable = JourneysPlanned | NothingFound | RideRated | OrderConfirmed
+Countable = JourneysPlanned | NothingFound | RideRated | RideUnrated | OrderConfirmed
 """The events that demand hears."""
 
 Place = tuple[float | None, float | None]
@@ -74,7 +74,7 @@ def find_count(event: Countable, *, today: date) -> Count | None:
             return _count(Metric.SEARCHES, event.asked_for, ANY, _ends(event), today)
         case NothingFound():
             return _count(Metric.UNMET, event.asked_for, _word(event.reason), _ends(event), today)
-        case RideRated():
+        case RideRated() | RideUnrated():
             return _count(Metric.RIDES, event.ridden_at, _mode(event.mode), _ends(event), today)
         case OrderConfirmed():
             journey = event.journey
@@ -95,7 +95,7 @@ def _count(
     return Count(metric=metric, day=local.date(), hour=local.hour, category=category, meshes=meshes)
 
 
-def _ends(event: JourneysPlanned | NothingFound | RideRated) -> tuple[Place, Place]:
+def _ends(event: JourneysPlanned | NothingFound | RideRated | RideUnrated) -> tuple[Place, Place]:
     return (event.origin_lat, event.origin_lon), (event.destination_lat, event.destination_lon)
 
 

@@ -13,6 +13,7 @@ from maas.demand.day_types import DayType
 from maas.demand.meshes import HALF_DIGITS, THIRD_DIGITS
 from maas.demand.metrics import CITY, Countable, End, Metric, find_count
 from maas.demand.privacy import Atom, Cell, Tally, release
+from maas.events import RideUnrated
 from maas.journeys import Mode
 from services.demand.messages import DemandQuery, ReleaseRow
 from services.platform.context import ServiceContext
@@ -36,13 +37,13 @@ class Demand:
         self._clock = context.clock
 
     async def count(self, tx: Any, event: Countable) -> None:
-        """Add an event to its cells, in the transaction of its inbox."""
+        """Add an event to its cells, in the transaction of its inbox; take a ride that was none off again."""
         count = find_count(event, today=self.find_today())
         if count is None:
             return
         for end, mesh in count.meshes:
             await tx.execute(
-                queries["count_up"],
+                queries["count_down" if isinstance(event, RideUnrated) else "count_up"],
                 count.metric.value,
                 end.value,
                 mesh,

@@ -1,3 +1,13 @@
+-- name: count_down
+-- One event of a cell was none. What was released meanwhile stays as it was released. Locks: the cell's row.
+with last as (
+    delete from tally where metric = $1 and mesh_end = $2 and mesh = $3 and day = $4 and day_type = $5 and hour = $6
+        and category = $7 and count = 1
+)
+update tally set count = count - 1
+where metric = $1 and mesh_end = $2 and mesh = $3 and day = $4 and day_type = $5 and hour = $6 and category = $7
+    and count > 1
+
 -- name: count_up
 -- One more event of a cell. Locks: the cell's row. Index: the unique key.
 insert into tally (metric, mesh_end, mesh, day, day_type, hour, category, count)

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from maas.events import JourneysPlanned, NothingFound, OrderConfirmed, RideRated
+from maas.events import JourneysPlanned, NothingFound, OrderConfirmed, RideRated, RideUnrated
 from services.demand.handlers import Demand
 from services.demand.routes import Endpoints, build_routes
 from services.platform.bus import Envelope
@@ -34,7 +34,8 @@ def build(context: ServiceContext) -> Service:
         migrations=Path(__file__).with_name("migrations"),
         routes=build_routes(Endpoints(demand)),
         subscriptions=[
-            Subscription(event, count) for event in (JourneysPlanned, NothingFound, RideRated, OrderConfirmed)
+            Subscription(event, count)
+            for event in (JourneysPlanned, NothingFound, RideRated, RideUnrated, OrderConfirmed)
         ],
         workers=[release_days],
     )

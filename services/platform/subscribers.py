@@ -17,6 +17,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "TicketIssued": (),
     "RideBegun": ("sales",),
     "RideRated": ("demand", "sales", "settlement"),
+    "RideUnrated": ("demand", "sales", "settlement"),
     "PassSold": ("ticketing",),
     "PassBegun": ("sales",),
     "PassGivenBack": ("ticketing",),

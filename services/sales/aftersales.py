@@ -27,6 +27,7 @@ from maas.events import (
     RefundReturned,
     RideBegun,
     RideRated,
+    RideUnrated,
     SailingCancelled,
 )
 from maas.journeys import Mode
@@ -52,11 +53,11 @@ class Aftersales:
         self._store = store
         self._sent_up_to: tuple[datetime, UUID] | None = None
 
-    async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
-        """Note that a component was ridden, so that it is not given back later."""
+    async def on_ride_rated(self, tx: Any, event: RideRated | RideUnrated, _envelope: Envelope) -> None:
+        """Note that a component was ridden, so that it is not given back later; or was not after all."""
         order = await self._store.lock_order(tx, event.order_id)
         if order is not None:
-            await self._store.update_order(tx, mark_ridden(order, event.component_index))
+            await self._store.update_order(tx, mark_ridden(order, event.component_index, turn=event.turn))
 
     async def on_ride_begun(self, tx: Any, event: RideBegun, _envelope: Envelope) -> None:
         """Note that a component is being ridden: whoever is past the gate cannot cancel any more."""

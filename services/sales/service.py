@@ -14,6 +14,7 @@ from maas.events import (
     RefundReturned,
     RideBegun,
     RideRated,
+    RideUnrated,
     SailingCancelled,
 )
 from maas.ports import EligibilityPort, PassPort
@@ -81,6 +82,7 @@ def build(context: ServiceContext) -> Service:
             Subscription(RefundPaid, aftersales.on_refund_paid),
             Subscription(RefundReturned, aftersales.on_refund_returned),
             Subscription(PassBegun, passes.on_pass_begun),
+            Subscription(RideUnrated, aftersales.on_ride_rated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
             Subscription(AccountClosed, on_account_closed),
         ],

@@ -8,11 +8,12 @@ A fare may be rated in one service while it is given back in another. What was g
 whichever of the two events comes second undoes, or leaves out, the earning.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from maas.events import FareRefunded, PassEarned, RideRated, TravelEarned
+from maas.events import FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
 from payments.errors import RefundExceedsShare
 from payments.ports import LedgerPort
 from payments.settlement import (
@@ -30,6 +31,7 @@ from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.settlement import store
 from services.settlement.posting import post_chain
+from services.settlement.turns import is_taken_back, turn_ride
 
 
 class Earnings:
@@ -38,7 +40,7 @@ class Earnings:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
+    async def on_ride_rated(self, tx: Any, event: RideRated, envelope: Envelope) -> None:
         """Move each share from unearned fares to its operator, less the commission.
 
         A fare that was given back before has earned what its refund left, and no more.
@@ -46,7 +48,15 @@ class Earnings:
         assert sum(event.shares.values()) == event.amount_minor, "the shares of a fare sum to the fare"
         if await _was_given_back(tx, event):
             return
+        if event.turn:
+            await turn_ride(self._context, tx, event, turned_at=envelope.occurred_at)
+            return
         await self._earn(event.order_id, event.component_index, event.shares, event.ridden_at)
+
+    async def on_ride_unrated(self, tx: Any, event: RideUnrated, envelope: Envelope) -> None:
+        """Take back what a fare earned that was not ridden after all."""
+        if not await _was_given_back(tx, event):
+            await turn_ride(self._context, tx, event, turned_at=envelope.occurred_at)
 
     async def on_pass_earned(self, _tx: Any, event: PassEarned, _envelope: Envelope) -> None:
         """Move each operator's part of a pass that is over from unearned fares, less the commission."""
@@ -94,6 +104,9 @@ class Earnings:
         What an operator's rule keeps of a fare that was not ridden is earned like a ride.
         """
         await _take_turn(tx, event)
+        if await is_taken_back(tx, event.order_id, event.component_index):
+            await self._refund_taken_back(event, envelope)
+            return
         if not event.was_earned and not await _was_rated_meanwhile(tx, event):
             # Committed before the fee is posted: after a crash between the two, a ride still finds it.
             async with self._context.database.transaction() as noting:
@@ -104,6 +117,30 @@ class Earnings:
         await post_chain(
             self._context.ports.get(LedgerPort),
             lambda attempt: list_reversal_transfers(reversals, attempt=attempt),
+        )
+
+    async def _refund_taken_back(self, event: FareRefunded, envelope: Envelope) -> None:
+        """As of a fare that was never earned, but its earnings' ids are used: the fee's are the refund's."""
+        async with self._context.database.transaction() as tx:
+            await _note(tx, event, envelope.occurred_at)
+            at = envelope.occurred_at
+            fees = [
+                build_earning(
+                    order_id=event.order_id,
+                    component_index=event.component_index,
+                    operator_id=operator_id,
+                    share_minor=share,
+                    agreement=await store.find_agreement(tx, operator_id, at=at),
+                    earned_at=at,
+                )
+                for operator_id, share in sorted(event.fee_shares.items())
+            ]
+        await post_chain(
+            self._context.ports.get(LedgerPort),
+            lambda attempt: [
+                replace(each, transfer_id=uuid5(event.refund_id, str(each.transfer_id)))
+                for each in list_earning_transfers(fees, attempt=attempt)
+            ],
         )
 
     async def _decide_earnings(
@@ -157,12 +194,12 @@ class Earnings:
             return reversals
 
 
-async def _take_turn(tx: Any, event: RideRated | FareRefunded) -> None:
+async def _take_turn(tx: Any, event: RideRated | RideUnrated | FareRefunded) -> None:
     """Let the events of one fare be handled one after the other, until the transaction ends."""
     await tx.execute(store.queries["lock_fare"], f"{event.order_id}/{event.component_index}")
 
 
-async def _was_given_back(tx: Any, event: RideRated) -> bool:
+async def _was_given_back(tx: Any, event: RideRated | RideUnrated) -> bool:
     await _take_turn(tx, event)
     found = await tx.fetchval(store.queries["has_note"], event.order_id, event.component_index)
     return bool(found)

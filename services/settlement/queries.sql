@@ -47,6 +47,16 @@ values ($1, $2, $3, $4, $5, $6) on conflict do nothing
 -- name: list_travel_earnings
 select * from travel_earnings where earning_id = $1 order by operator_id, share_minor
 
+-- name: insert_turn
+insert into ride_turns (order_id, component_index, turn, turned_at) values ($1, $2, $3, $4)
+on conflict do nothing
+
+-- name: find_turn
+select turned_at from ride_turns where order_id = $1 and component_index = $2 and turn = $3
+
+-- name: find_latest_turn
+select max(turn) from ride_turns where order_id = $1 and component_index = $2
+
 -- name: lock_fare
 -- The ride and the refund of one fare are handled one after the other. Locks: until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended('settlement.fare/' || $1, 0))

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from maas.events import FareRefunded, PassEarned, RideRated, TravelEarned
+from maas.events import FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
@@ -35,6 +35,7 @@ def build(context: ServiceContext) -> Service:
         routes=build_routes(Endpoints(context, runs, agreements)),
         subscriptions=[
             Subscription(RideRated, earnings.on_ride_rated),
+            Subscription(RideUnrated, earnings.on_ride_unrated),
             Subscription(PassEarned, earnings.on_pass_earned),
             Subscription(FareRefunded, earnings.on_fare_refunded),
             Subscription(TravelEarned, earnings.on_travel_earned),

@@ -152,6 +152,15 @@ async def list_travel_earnings(tx: Any, earning_id: UUID) -> list[TravelEarning]
     return [TravelEarning(**dict(row)) for row in await tx.fetch(queries["list_travel_earnings"], earning_id)]
 
 
+async def insert_turn(
+    tx: Any, order_id: UUID, component_index: int, *, turn: int, turned_at: datetime
+) -> datetime:
+    """Keep a turn of a fare; returns when it turned, which stays what it was."""
+    await tx.execute(queries["insert_turn"], order_id, component_index, turn, turned_at)
+    kept: datetime = await tx.fetchval(queries["find_turn"], order_id, component_index, turn)
+    return kept
+
+
 async def find_batch(tx: Any, query: str, *args: Any) -> Batch | None:
     """The batch that one of the find_..., lock_... queries gives."""
     row = await tx.fetchrow(queries[query], *args)

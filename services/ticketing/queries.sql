@@ -78,7 +78,7 @@ select t.ticket_ref, t.fare_index, f.*, r.revoked_at, e.rated_at,
 from ticket_fare t
 join fare f using (order_id, component_index)
 left join revocation r using (order_id, component_index)
-left join rated_fare e using (order_id, component_index)
+left join rated_fare e on e.order_id = f.order_id and e.component_index = f.component_index and e.turn % 2 = 0
 where t.ticket_ref = any($1::text[]) order by t.ticket_ref, t.fare_index, t.component_index
 
 -- name: list_components
@@ -188,12 +188,32 @@ on conflict (ticket_ref, entitlement_index) do update set state = excluded.state
     began_at = excluded.began_at, ended_at = excluded.ended_at,
     origin_stop_id = excluded.origin_stop_id, destination_stop_id = excluded.destination_stop_id
 
--- name: insert_rated_fare
--- No row when the fare was earned before, or was revoked.
-insert into rated_fare (order_id, component_index, ride_id, rated_at)
-select $1, $2, $3, $4
+-- name: earn_fare
+-- The fare's turn when it is earned now; no row when it is already, or was revoked.
+insert into rated_fare (order_id, component_index, ride_id, rated_at, ridden_at, turn)
+select $1, $2, $3, $4, $5, 0
 where not exists (select from revocation where order_id = $1 and component_index = $2)
-on conflict do nothing returning component_index
+on conflict (order_id, component_index) do update set ride_id = excluded.ride_id, rated_at = excluded.rated_at,
+    ridden_at = excluded.ridden_at, turn = rated_fare.turn + 1 where rated_fare.turn % 2 = 1
+returning turn
+
+-- name: take_fares_back
+-- Fares of a ticket that are earned, by none of its rides any more ($2, components) and by no complete ride of
+-- another ticket that shares them. Index: the primary keys of ticket_fare and rated_fare.
+update rated_fare e set turn = turn + 1
+from (select distinct order_id, component_index from ticket_fare where ticket_ref = $1) mine
+where e.order_id = mine.order_id and e.component_index = mine.component_index and e.turn % 2 = 0
+  and not e.component_index = any($2::int[])
+  and not exists (
+      select from ticket_fare other join ride using (ticket_ref, fare_index)
+      where other.order_id = e.order_id and other.component_index = e.component_index
+        and other.ticket_ref <> $1 and ride.state = 'complete')
+returning e.*
+
+-- name: ask_for_rating_of_others
+-- Tickets that share a fare which was taken back: a half-known ride of theirs may earn it.
+update ticket set rate_at = '-infinity' where ticket_ref <> $1 and ticket_ref in (
+    select ticket_ref from ticket_fare where order_id = $2 and component_index = $3)
 
 -- name: get_fare
 select * from fare where order_id = $1 and component_index = $2
@@ -206,7 +226,7 @@ from ride
 join ticket t using (ticket_ref)
 join ticket_fare tf using (ticket_ref, fare_index)
 join fare f on f.order_id = ride.order_id and f.component_index = tf.component_index
-left join rated_fare e on e.order_id = ride.order_id and e.component_index = tf.component_index
+left join rated_fare e on e.order_id = ride.order_id and e.component_index = tf.component_index and e.turn % 2 = 0
 where t.traveller_id = $1
 order by coalesce(ride.began_at, ride.ended_at) desc, ride.ride_id, tf.component_index limit $2
 

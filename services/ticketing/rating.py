@@ -1,12 +1,13 @@
-"""Rides earn fares: each fare once for ever.
+"""Rides earn fares: each fare once, and not at all when later taps show that another was ridden.
 
-Problem   The taps of a ticket grow for hours; each new one may begin, complete or correct a ride. A fare must
-          be earned exactly once, also when the worker dies at any line.
+Problem   The taps of a ticket grow for days; each new one may begin, complete or correct a ride. A fare must
+          be earned exactly once, also when the worker dies at any line, and however the taps were shuffled.
 Idea      A ticket that has news carries `rate_at`. The worker claims one (SKIP LOCKED), makes its rides anew
           from all its taps, notes each earned fare under its primary key (order, component), appends
-          RideRated for those that were new, and sets `rate_at` to when the next half-known ride is due: all
-          in one transaction. A ticket whose rating fails is left out until the round is over, so that it
-          keeps no other from being rated.
+          RideRated for those that were new and RideUnrated for those that no ride earns any more, and sets
+          `rate_at` to when the next half-known ride is due: all in one transaction. A fare's turns are
+          counted, so that whoever hears of them in another order ends at the same. A ticket whose rating
+          fails is left out until the round is over, so that it keeps no other from being rated.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from maas.events import PassBegun, RideBegun, RideRated
+from maas.events import PassBegun, RideBegun, RideRated, RideUnrated
 from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
 from maas.tickets.passback import first_uses
@@ -93,9 +94,11 @@ class Rating:
         not_earned = {fare_indices[ride.entitlement_index] for ride in rides if ride not in earned}
         for fare_index in sorted(not_earned & news.keys()):
             await self._tell_begun(tx, ticket, fare_index, news[fare_index])
+        ridden: set[int] = set()
         for ride in earned:
             fare_index = fare_indices[ride.entitlement_index]
             components = await self._store.list_components(tx, ticket["ticket_ref"], fare_index)
+            ridden.update(components)
             for companion, component_index in enumerate(components):
                 await self._earn(
                     tx,
@@ -105,6 +108,8 @@ class Rating:
                     component_index=component_index,
                     now=now,
                 )
+        for row in await self._store.take_fares_back(tx, ticket["ticket_ref"], besides=ridden):
+            await self._take_back(tx, row)
         waiting = [earned_at(ride, zone=self._zone) for ride in rides if ride.state is not RideState.COMPLETE]
         due = min((instant for instant in waiting if instant > now), default=None)
         await self._store.set_rate_at(tx, ticket["ticket_ref"], due)
@@ -118,7 +123,11 @@ class Rating:
     async def _earn(
         self, tx: Any, ride: Ride, *, ride_id: UUID, order_id: UUID, component_index: int, now: datetime
     ) -> None:
-        if not await self._store.insert_rated_fare(tx, order_id, component_index, ride_id=ride_id, now=now):
+        ridden_at = (ride.began or ride.last_tap).tapped_at
+        turn = await self._store.earn_fare(
+            tx, order_id, component_index, ride_id=ride_id, ridden_at=ridden_at, now=now
+        )
+        if turn is None:
             return
         fare = await self._store.get_fare(tx, order_id, component_index)
         rated = RideRated(
@@ -134,6 +143,24 @@ class Rating:
             origin_lon=fare["origin_lon"],
             destination_lat=fare["destination_lat"],
             destination_lon=fare["destination_lon"],
-            ridden_at=(ride.began or ride.last_tap).tapped_at,
+            ridden_at=ridden_at,
+            turn=turn,
         )
         await self._context.outbox.append(tx, rated)
+
+    async def _take_back(self, tx: Any, row: Any) -> None:
+        fare = await self._store.get_fare(tx, row["order_id"], row["component_index"])
+        unrated = RideUnrated(
+            ride_id=row["ride_id"],
+            order_id=row["order_id"],
+            component_index=row["component_index"],
+            amount_minor=fare["amount_minor"],
+            mode=fare["mode"],
+            origin_lat=fare["origin_lat"],
+            origin_lon=fare["origin_lon"],
+            destination_lat=fare["destination_lat"],
+            destination_lon=fare["destination_lon"],
+            ridden_at=row["ridden_at"],
+            turn=row["turn"],
+        )
+        await self._context.outbox.append(tx, unrated)

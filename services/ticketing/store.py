@@ -187,12 +187,33 @@ class TicketingStore:
             if await tx.fetchval(queries["note_use"], ticket_ref, fare_index, instant) is not None
         }
 
-    async def insert_rated_fare(
-        self, tx: Any, order_id: UUID, component_index: int, *, ride_id: UUID, now: datetime
-    ) -> bool:
-        """Note that a fare is earned; False when it was before, or was revoked."""
-        fresh = await tx.fetchval(queries["insert_rated_fare"], order_id, component_index, ride_id, now)
-        return fresh is not None
+    async def earn_fare(
+        self,
+        tx: Any,
+        order_id: UUID,
+        component_index: int,
+        *,
+        ride_id: UUID,
+        ridden_at: datetime,
+        now: datetime,
+    ) -> int | None:
+        """Note that a fare is earned; its turn, None when it is earned already, or was revoked."""
+        turn: int | None = await tx.fetchval(
+            queries["earn_fare"], order_id, component_index, ride_id, now, ridden_at
+        )
+        return turn
+
+    async def take_fares_back(self, tx: Any, ticket_ref: str, *, besides: Iterable[int]) -> list[Any]:
+        """Note that earned fares of a ticket, but these components, were not ridden; rows of `rated_fare`.
+
+        Other tickets that share such a fare are asked for rating: a ride of theirs may earn it.
+        """
+        rows: list[Any] = await tx.fetch(queries["take_fares_back"], ticket_ref, sorted(besides))
+        for row in rows:
+            await tx.execute(
+                queries["ask_for_rating_of_others"], ticket_ref, row["order_id"], row["component_index"]
+            )
+        return rows
 
     async def get_fare(self, tx: Any, order_id: UUID, component_index: int) -> Any:
         """The fare as it was sold."""

@@ -1,5 +1,6 @@
 """An order takes an offer whole, and its money adds up however it ends."""
 
+import itertools
 from datetime import timedelta
 from uuid import uuid4
 
@@ -113,6 +114,16 @@ def test_a_refunded_component_stays_refunded_when_a_late_ride_arrives() -> None:
     order, _ = confirm(an_order())
     order = mark_ridden(mark_refunded(order, 1, yen(8_220)), 1)
     assert order.components[1].state is ComponentState.REFUNDED
+
+
+@pytest.mark.parametrize("turns", list(itertools.permutations(range(4))))
+def test_the_highest_turn_of_a_ride_holds_in_whatever_order_it_is_told(turns: tuple[int, ...]) -> None:
+    order, _ = confirm(an_order())
+    for heard, turn in enumerate(turns, 1):
+        order = mark_ridden(order, 0, turn=turn)
+        is_ridden = max(turns[:heard]) % 2 == 0
+        assert (order.components[0].state is ComponentState.RIDDEN) == is_ridden
+    assert order.components[0].state is ComponentState.UNRIDDEN  # 3: it was not ridden after all
 
 
 @given(

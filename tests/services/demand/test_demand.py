@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from maas.events import Event, JourneysPlanned, NothingFound, OrderConfirmed, RideRated
+from maas.events import Event, JourneysPlanned, NothingFound, OrderConfirmed, RideRated, RideUnrated
 from services.demand.handlers import Demand
 from services.demand.service import build
 from services.platform.auth import Role
@@ -139,6 +139,21 @@ async def test_orders_and_rides_are_counted_by_mode_and_keep_no_name(city: City)
     ]
     assert "alice" not in str(rows)
     assert "山田" not in str(rows)
+
+
+async def test_a_ride_that_was_none_is_taken_off_again(city: City) -> None:
+    now = city.context.clock.now()
+    fields = {
+        "order_id": uuid4(), "component_index": 1, "amount_minor": 8220, "mode": "ferry",
+        "origin_lat": PIERS[0], "origin_lon": PIERS[1], "destination_lat": 34.79, "destination_lon": 139.39,
+        "ridden_at": now,
+    }  # fmt: skip
+    rated = {"leg_indices": (2,), "shares": {"Tokai": 8220}, "operator_id": "Tokai"}
+    await city.happen([RideRated(ride_id=uuid4(), **rated, **fields) for _ in range(3)])
+    await city.happen([RideUnrated(ride_id=uuid4(), turn=1, **fields) for _ in range(2)])
+    assert {row["count"] for row in await city.context.database.fetch("select count from tally")} == {1}
+    await city.happen([RideUnrated(ride_id=uuid4(), turn=1, **fields) for _ in range(2)])
+    assert await city.context.database.fetchval("select coalesce(sum(count), 0) from tally") == 0
 
 
 async def test_an_event_delivered_five_times_counts_once(city: City) -> None:
