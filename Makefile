@@ -3,6 +3,7 @@
 BIN := .venv/bin
 WORKERS ?= 2
 SEED ?= 1
+STORIES ?= 10000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test tidy bench simulate lock upgrade clean environment environment-test
@@ -34,8 +35,9 @@ bench: environment-test ## the benchmarks; each states its protocol before its n
 	@set -e; for file in load_tests/*_bench.py; do \
 		name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "load_tests.$$name"; done
 
-simulate: environment-test ## a random day on the real parts, audited: make simulate SEED=7
+simulate: environment-test ## random days on the real parts, audited: make simulate SEED=7 STORIES=10000
 	@MAAS_SEED=$(SEED) $(BIN)/pytest -q tests/simulation $(ARGS)
+	@$(BIN)/python -m tests.simulation.payments_scenarios $(SEED) $(STORIES)
 
 lock: ## write locks/*.txt anew after a change of dependencies (make upgrade: newest versions)
 	@sh bootstrap/environment.sh lock

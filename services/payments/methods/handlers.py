@@ -13,7 +13,13 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 
-from payments.errors import PaymentCommandDiffers, PaymentsError, ProviderRefused, SavedMethodNotFound
+from payments.errors import (
+    PaymentCommandDiffers,
+    PaymentsError,
+    ProviderRefused,
+    ProviderUnavailable,
+    SavedMethodNotFound,
+)
 from payments.ports import Payment, SavedMethod, SavedMethodState
 from services.payments.calls import run_call
 from services.payments.handlers import PaymentsHandlers
@@ -143,11 +149,8 @@ class MethodsHandlers:
     async def _advance(self, row: MethodRow) -> MethodRow:
         if not row.is_wanted and row.method.payment_method is not None:
             return await self._detach(row, row.method.payment_method)
-        if not row.is_wanted and row.method.state is not SavedMethodState.SETTING_UP:
-            # The bank was never convinced: nothing is kept there.
-            return await self._save(
-                replace(row, method=replace(row.method, state=SavedMethodState.FAILED, next_action_url=None))
-            )
+        if not row.is_wanted and row.setup_id is not None:
+            return await self._give_up(row, row.setup_id)
         if row.setup_id is not None:
             return await self._apply(row, await self._provider.get_setup(setup_id=row.setup_id))
         return await self._apply(row, await self._set_up(row))
@@ -188,6 +191,18 @@ class MethodsHandlers:
             lambda key: self._provider.create_customer(key=key, customer_id=customer_id),
         )
         return await self._store.save_customer(customer_id, made.provider_id)
+
+    async def _give_up(self, row: MethodRow, setup_id: str) -> MethodRow:
+        """The payer may still convince their bank; then the card is kept there, and detached next."""
+        call = await self._calls.begin_call("cancel_setup", row.method.method_id, {"setup_id": setup_id})
+        report = await run_call(
+            self._calls,
+            call.key,
+            lambda key: self._provider.cancel_setup(key=key, setup_id=setup_id),
+        )
+        if report.state is SetupState.REQUIRES_ACTION:
+            raise ProviderUnavailable("The payment provider has not given the setup up. Ask again.")
+        return await self._apply(row, report)
 
     async def _detach(self, row: MethodRow, payment_method: str) -> MethodRow:
         call = await self._calls.begin_call(

@@ -66,5 +66,8 @@ class MethodsProvider(Protocol):
     async def find_setup(self, *, customer: str, method_id: UUID) -> SetupReport | None:
         """The setup made there for ours, if there is one."""
 
+    async def cancel_setup(self, *, key: str, setup_id: str) -> SetupReport:
+        """Give a setup up. One that has ended meanwhile is reported as it is."""
+
     async def detach(self, *, key: str, payment_method: str) -> Detached:
         """Forget a card. One that is forgotten already is no error."""

@@ -82,6 +82,16 @@ class StripeMethods:
 
         return await self._client.ask(find)
 
+    async def cancel_setup(self, *, key: str, setup_id: str) -> SetupReport:
+        """As MethodsProvider.cancel_setup."""
+        try:
+            await self._client.ask(
+                lambda: self._client.v1.setup_intents.cancel_async(setup_id, options={"idempotency_key": key})
+            )
+        except ProviderRefused:
+            return await self.get_setup(setup_id=setup_id)
+        return SetupReport(state=SetupState.FAILED, setup_id=setup_id, failure="given_up")
+
     async def detach(self, *, key: str, payment_method: str) -> Detached:
         """As MethodsProvider.detach."""
         try:

@@ -210,28 +210,35 @@ def _key_reused(key: str) -> ApiError:
 async def _answer_with_fault(
     stand_in: StandIn, request: web.Request, api_request: ApiRequest, operation: Operation, fault: Fault
 ) -> web.StreamResponse:
-    match fault.kind:
-        case FaultKind.RATE_LIMITED:
-            reply = ApiReply.of(_too_many())
-        case FaultKind.ERROR_BEFORE:
-            reply = answer(stand_in, api_request, _fail_before)
-        case FaultKind.ERROR_AFTER:
-            reply = answer(stand_in, api_request, operation, stored_error=server_fault())
-        case FaultKind.TIMEOUT_BEFORE | FaultKind.DROP_BEFORE:
-            reply = ApiReply.of(server_fault())
-        case FaultKind.TIMEOUT_AFTER | FaultKind.DROP_AFTER:
-            reply = answer(stand_in, api_request, operation)
-        case FaultKind.TIMEOUT_LATE:
-            reply = await _answer_late(stand_in, api_request, operation, fault.delay_s)
-        case FaultKind.DROP_LATE:
-            reply = _keep_for_later(stand_in, api_request, operation)
-        case _:
-            assert_never(fault.kind)
+    if fault.kind is FaultKind.TIMEOUT_LATE:
+        return _response(await _answer_late(stand_in, api_request, operation, fault.delay_s))
+    reply = answer_faulty(stand_in, api_request, operation, fault.kind)
     if fault.kind in (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER):
         await asyncio.sleep(fault.delay_s)
     if fault.kind.value.startswith("drop") and request.transport is not None:
         request.transport.abort()
     return _response(reply)
+
+
+def answer_faulty(
+    stand_in: StandIn, request: ApiRequest, operation: Operation, kind: FaultKind | None
+) -> ApiReply:
+    """The reply, and as much of the effect as this fault lets happen. Sending it is the caller's."""
+    match kind:
+        case None | FaultKind.TIMEOUT_AFTER | FaultKind.DROP_AFTER:
+            return answer(stand_in, request, operation)
+        case FaultKind.RATE_LIMITED:
+            return ApiReply.of(_too_many())
+        case FaultKind.ERROR_BEFORE:
+            return answer(stand_in, request, _fail_before)
+        case FaultKind.ERROR_AFTER:
+            return answer(stand_in, request, operation, stored_error=server_fault())
+        case FaultKind.TIMEOUT_BEFORE | FaultKind.DROP_BEFORE:
+            return ApiReply.of(server_fault())
+        case FaultKind.TIMEOUT_LATE | FaultKind.DROP_LATE:
+            return _keep_for_later(stand_in, request, operation)
+        case _:
+            assert_never(kind)
 
 
 def _keep_for_later(stand_in: StandIn, request: ApiRequest, operation: Operation) -> ApiReply:
