@@ -42,7 +42,10 @@ SERVER_OPTIONS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "128MB",
+    # After a checkpoint the first change of each page writes the whole page. Where indexes of a large table
+    # are written at random, a checkpoint every gigabyte would make that the rule and not the exception.
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Statements and details carry people's data; the log keeps the message only.
@@ -108,6 +111,11 @@ def find_running_url(data_folder: Path) -> str | None:
 
 def _url(*, password: str, port: int) -> str:
     return f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{port}/{DATABASE}"
+
+
+def _shared_buffers_mb() -> int:
+    """An eighth of the memory; what is not used is not taken."""
+    return max(128, min(2048, psutil.virtual_memory().total // 2**20 // 8))
 
 
 class EmbeddedPostgres:
@@ -256,7 +264,7 @@ class EmbeddedPostgres:
     # -- every start
 
     def _options(self) -> list[str]:
-        options = dict(SERVER_OPTIONS)
+        options = dict(SERVER_OPTIONS) | {"shared_buffers": f"{_shared_buffers_mb()}MB"}
         if not self._durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
