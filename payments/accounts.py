@@ -13,7 +13,9 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
                                                                           wallets: unused prepaid value
   traveller:{id}:receivable    debit     -                                owed for rides made, not collected
                                                                           yet; credit: to be given back
-  counter:{id}:cash            debit     -                                notes and coins in a counter's till
+  counter:{id}:cash            debit     credits <= debits                notes and coins in a counter's till
+  operator:{id}:counter_sales  credit    debits <= credits                taken in cash at its own counters,
+                                                                          still in their tills
   platform:bad_debts           debit     -                                debts given up; the platform's loss
   platform:chargeback_losses   debit     -                                disputes lost; the platform's loss
   platform:unearned_fares      credit    debits <= credits                paid for, not yet ridden
@@ -65,6 +67,11 @@ def traveller_receivable(traveller_id: str) -> AccountId:
     return f"traveller:{traveller_id}:receivable"
 
 
+def operator_counter_sales(operator_id: str) -> AccountId:
+    """What an operator took in cash at its own counters: its own money, not owed to it."""
+    return f"operator:{operator_id}:counter_sales"
+
+
 def counter_cash(counter_id: str) -> AccountId:
     """The cash in a counter's till."""
     return f"counter:{counter_id}:cash"
@@ -105,8 +112,9 @@ class Balance:
 
 def chart_account(account_id: AccountId) -> Account:
     """The account of that id with the bound the chart gives it: everyone opens it the same way."""
-    guarded = account_id in (UNEARNED_FARES, REFUNDS_DUE) or account_id.endswith(":wallet")
-    return Account(
-        account_id=account_id,
-        bound=Bound.DEBITS_MUST_NOT_EXCEED_CREDITS if guarded else Bound.NONE,
-    )
+    bound = Bound.NONE
+    if account_id in (UNEARNED_FARES, REFUNDS_DUE) or account_id.endswith((":wallet", ":counter_sales")):
+        bound = Bound.DEBITS_MUST_NOT_EXCEED_CREDITS
+    elif account_id.startswith("counter:"):
+        bound = Bound.CREDITS_MUST_NOT_EXCEED_DEBITS
+    return Account(account_id=account_id, bound=bound)

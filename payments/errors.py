@@ -119,3 +119,9 @@ class RefundNotRetriable(PaymentsError):
     """This refund has not failed, or nothing is owed by it. Look at its state."""
 
     code = "refund_not_retriable"
+
+
+class PayoutNotFound(PaymentsError):
+    """No payout of a wallet has this id. List the payouts to find it."""
+
+    code = "payout_not_found"

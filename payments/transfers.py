@@ -32,6 +32,8 @@ class TransferCode(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     CHARGE = "charge"
+    CASH_SALE = "cash_sale"
+    HANDOVER = "handover"
     COLLECTION = "collection"
     WRITE_OFF = "write_off"
     RIDE = "ride"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from maas.events import AccountClosed, FareRefunded, PassEarned, RideRated, TravelEarned
 from payments.errors import ProviderUnavailable
 from payments.ports import CollectionPort, PaymentsPort, SavedMethodsPort
 from services.payments.balance.collector import Collector
@@ -13,6 +14,9 @@ from services.payments.books import Books
 from services.payments.collecting.room import build_collection
 from services.payments.collecting.routes import CollectionEndpoints
 from services.payments.collecting.routes import build_routes as build_collection_routes
+from services.payments.counters.handlers import Counters
+from services.payments.counters.routes import CounterEndpoints
+from services.payments.counters.routes import build_routes as build_counter_routes
 from services.payments.disputes.handlers import DisputesHandlers
 from services.payments.disputes.routes import DisputesEndpoints
 from services.payments.disputes.routes import build_routes as build_disputes_routes
@@ -34,10 +38,12 @@ from services.payments.routes import PaymentsEndpoints, build_routes
 from services.payments.store import PaymentsStore
 from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
+from services.payments.wallets.closing import WalletClosing
 from services.payments.wallets.room import build_wallets
 from services.payments.wallets.routes import WalletEndpoints
 from services.payments.wallets.routes import build_routes as build_wallet_routes
 from services.platform.context import ServiceContext
+from services.platform.outbox import Subscription
 from services.platform.service import Service
 
 _NO_KEY = "sk_unset"
@@ -103,8 +109,16 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         context=context, handlers=handlers, store=store, provider=provider, recovery=recovery
     )
 
+    counters = Counters(context, books, wallets)
+    closing = WalletClosing(context, wallets, payments=handlers)
     collection = build_collection(
-        context, books, wallets=wallets, mandates=mandates, payments=handlers, cards=methods
+        context,
+        books,
+        wallets=wallets,
+        mandates=mandates,
+        payments=handlers,
+        cards=methods,
+        more={"cash sales": counters.post_what_was_left, "closing": closing.step},
     )
 
     async def check_ready() -> None:
@@ -121,11 +135,19 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_balance_routes(BalanceEndpoints(balance_store, collector)),
             *build_disputes_routes(DisputesEndpoints(disputes)),
             *build_routes(endpoints),
-            *build_wallet_routes(WalletEndpoints(context, wallets)),
+            *build_wallet_routes(WalletEndpoints(context, wallets, closing)),
             *build_collection_routes(CollectionEndpoints(collection)),
             *build_mandate_routes(MandateEndpoints(context, mandates)),
+            *build_counter_routes(CounterEndpoints(context, counters)),
         ],
         ports={PaymentsPort: handlers, CollectionPort: collection.charging, SavedMethodsPort: methods},
+        subscriptions=[
+            Subscription(RideRated, counters.on_ride_rated),
+            Subscription(PassEarned, counters.on_pass_earned),
+            Subscription(TravelEarned, counters.on_travel_earned),
+            Subscription(FareRefunded, counters.on_fare_refunded),
+            Subscription(AccountClosed, closing.on_account_closed),
+        ],
         workers=[recovery.recover_payments, collection.worker.collect],
         on_stop=[client.close],
         readiness=check_ready,

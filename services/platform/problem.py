@@ -82,6 +82,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "payment_command_differs": ProblemKind(409, "This id was used for another payment or refund"),
     "wallet_not_found": ProblemKind(404, "You have no wallet yet"),
     "wallet_not_open": ProblemKind(409, "The wallet is closed"),
+    "wallet_in_use": ProblemKind(409, "Something is still held or owed; the wallet cannot be closed yet"),
+    "payout_not_found": ProblemKind(404, "No such payout of a wallet"),
     "top_up_refused": ProblemKind(422, "This amount cannot be added to the wallet"),
     "top_up_not_found": ProblemKind(404, "No such top-up of yours"),
     "refund_not_retriable": ProblemKind(409, "The refund has not failed, or nothing is owed by it"),

@@ -219,7 +219,7 @@ class Bills:
         bill = row.bill
         card = await self._cards.find_default_method(customer_id=bill.customer_id)
         wallet = await self._wallets.store.find_wallet(bill.customer_id)
-        if wallet is not None and wallet.state is WalletState.OPEN:
+        if wallet is not None and wallet.state is not WalletState.CLOSED:
             await self._wallets.top_ups.add_for(
                 wallet,
                 cause_id=uuid5(bill.bill_id, f"attempt:{bill.attempts}"),

@@ -1,5 +1,6 @@
 """Collection, wired."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.payments.books import Books
@@ -8,7 +9,7 @@ from services.payments.collecting.bills import Bills, CardPayments, KeptCards
 from services.payments.collecting.charging import Charging
 from services.payments.collecting.drawing import Drawing
 from services.payments.collecting.store import CollectionStore
-from services.payments.collecting.worker import CollectionWorker
+from services.payments.collecting.worker import CollectionWorker, Part
 from services.payments.mandates.room import Mandates
 from services.payments.wallets.room import Wallets
 from services.platform.context import ServiceContext
@@ -33,8 +34,9 @@ def build_collection(
     mandates: Mandates,
     payments: CardPayments,
     cards: KeptCards,
+    more: Mapping[str, Part],
 ) -> Collection:
-    """Charges, draws, bills and the worker that drives them."""
+    """Charges, draws, bills and the worker that drives them, and `more` parts of its round."""
     store = CollectionStore(context.database)
     bill_store = BillStore(store)
     charging = Charging(context, store, mandates)
@@ -47,6 +49,7 @@ def build_collection(
             "draws": drawing.step,
             "gathering": bills.gather,
             "bills": bills.step,
+            **more,
         }
     )
     return Collection(charging, drawing, bills, bill_store, worker)

@@ -1,7 +1,7 @@
 """What comes in and goes out of the wallets' endpoints. Amounts are yen."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -144,3 +144,38 @@ class PageQuery(Model):
     """How many."""
 
     limit: int = Field(default=50, ge=1, le=200)
+
+
+class PayoutView(Model):
+    """What is left of a closed wallet. `counter_id`: the till that paid it; None by bank."""
+
+    payout_id: UUID
+    traveller_id: str
+    amount: Money
+    requested_at: datetime
+    paid_at: datetime | None
+    counter_id: str | None
+
+    @classmethod
+    def of(cls, row: Any) -> "PayoutView":
+        """As a clerk sees it."""
+        return cls(
+            payout_id=row["payout_id"],
+            traveller_id=row["traveller_id"],
+            amount=yen(row["amount_minor"]),
+            requested_at=row["requested_at"],
+            paid_at=row["paid_at"],
+            counter_id=row["counter_id"],
+        )
+
+
+class PayoutList(Model):
+    """The oldest first."""
+
+    payouts: list[PayoutView]
+
+
+class PayoutConfirmation(Model):
+    """How it was paid: from the till of `counter_id`, or (None) by bank."""
+
+    counter_id: Annotated[str, StringConstraints(pattern=r"^[^:\s]{1,64}$")] | None = None

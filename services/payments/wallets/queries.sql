@@ -85,3 +85,52 @@ where top_up_id in (
     where next_attempt_at is not null and ($1::boolean or next_attempt_at <= clock_timestamp())
     order by next_attempt_at limit $2 for update skip locked)
 returning top_up_id, attempts
+
+-- name: begin_closing
+-- No row unless it was open. Locks: the row.
+update wallet set state = 'closing', closing_number = closing_number + 1, auto_threshold_minor = null,
+    auto_amount_minor = null, auto_ceiling_minor = null
+where traveller_id = $1 and state = 'open' returning closing_number
+
+-- name: is_in_use
+-- Something is held or owed, or is on its way in or out.
+select exists (select 1 from customer where customer_id = $1 and due_minor <> 0)
+    or exists (select 1 from bill where customer_id = $1 and state not in ('collected', 'given_back'))
+    or exists (select 1 from collection_try where customer_id = $1 and state = 'open')
+    or exists (select 1 from wallet_hold where payer_id = $1 and state in ('started', 'held'))
+    or exists (select 1 from top_up where traveller_id = $1 and state = 'open')
+
+-- name: list_closing
+-- Index: wallet_closing.
+select traveller_id, closing_number from wallet where state = 'closing' order by traveller_id limit 200
+
+-- name: list_top_up_payments
+-- Top-ups whose cards may take something back, the newest first.
+select payment_id, captured_minor - refunded_minor as left_minor from payment
+where traveller_id = $1 and purpose = 'top_up' and state = 'captured' and captured_minor > refunded_minor
+order by opened_at desc, payment_id
+
+-- name: find_refund_amount
+select amount_minor from refund where refund_id = $1
+
+-- name: has_pending_refunds
+select exists (
+    select 1 from refund r join payment p using (payment_id)
+    where p.traveller_id = $1 and p.purpose = 'top_up' and r.state = 'pending')
+
+-- name: end_closing
+update wallet set state = 'closed', closed_at = $2 where traveller_id = $1 and state = 'closing'
+
+-- name: insert_payout
+insert into wallet_payout (payout_id, traveller_id, amount_minor, requested_at) values ($1, $2, $3, $4)
+on conflict (payout_id) do nothing
+
+-- name: list_payouts
+-- Those that nobody has paid yet, the oldest first. Index: wallet_payout_open.
+select * from wallet_payout where paid_at is null order by requested_at, payout_id limit 200
+
+-- name: find_payout
+select * from wallet_payout where payout_id = $1
+
+-- name: confirm_payout
+update wallet_payout set paid_at = $2, paid_by = $3, counter_id = $4 where payout_id = $1 and paid_at is null

@@ -8,9 +8,13 @@ from payments.errors import TopUpNotFound
 from payments.money import yen
 from payments.ports import LedgerPort
 from payments.wallets import TopUpVerdict
+from services.payments.wallets.closing import WalletClosing
 from services.payments.wallets.messages import (
     AutoTopUpTerms,
     PageQuery,
+    PayoutConfirmation,
+    PayoutList,
+    PayoutView,
     StatementQuery,
     TopUpList,
     TopUpRequest,
@@ -21,6 +25,7 @@ from services.payments.wallets.messages import (
 )
 from services.payments.wallets.room import Wallets
 from services.payments.wallets.store import TopUpRow
+from services.platform.auth import Role
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.platform.service import Call, Route
@@ -37,9 +42,10 @@ _CURES = {
 class WalletEndpoints:
     """HTTP in front of the wallets."""
 
-    def __init__(self, context: ServiceContext, wallets: Wallets) -> None:
+    def __init__(self, context: ServiceContext, wallets: Wallets, closing: WalletClosing) -> None:
         self._context = context
         self._wallets = wallets
+        self._closing = closing
 
     async def open_wallet(self, call: Call) -> WalletView:
         """Open the caller's wallet; a repeat changes nothing."""
@@ -107,6 +113,26 @@ class WalletEndpoints:
         rows = await self._wallets.store.list_top_ups(call.caller.subject, limit=call.query.limit)
         return TopUpList(top_ups=[TopUpView.of(row) for row in rows])
 
+    async def close_wallet(self, call: Call) -> WalletView:
+        """Close the caller's wallet and pay out the rest; a repeat shows how far it is."""
+        if await self._closing.begin(call.caller.subject) is None:
+            raise Problem("wallet_in_use", detail="Pay what you owe and let open orders end, then close it.")
+        return await self._view(call.caller.subject)
+
+    async def list_payouts(self, call: Call) -> PayoutList:
+        """What is left of closed wallets and waits for a clerk."""
+        _check_platform(call)
+        rows = await self._closing.list_payouts()
+        return PayoutList(payouts=[PayoutView.of(row) for row in rows])
+
+    async def confirm_payout(self, call: Call) -> PayoutView:
+        """A clerk has paid it out."""
+        _check_platform(call)
+        row = await self._closing.confirm(
+            call.path["payout_id"], counter_id=call.body.counter_id, by=call.caller.subject
+        )
+        return PayoutView.of(row)
+
     async def _view(self, traveller_id: str) -> WalletView:
         row = await self._wallets.store.get_wallet(traveller_id)
         balance = await self._wallets.books.get_sums(traveller_wallet(traveller_id))
@@ -123,9 +149,15 @@ class WalletEndpoints:
         )
 
 
+def _check_platform(call: Call) -> None:
+    """What travellers are owed is no operator's business."""
+    if call.caller.role is Role.CLERK and call.caller.operator_id is not None:
+        raise Problem("forbidden", detail="Payouts are looked after by the platform's own clerks.")
+
+
 def build_routes(endpoints: WalletEndpoints) -> list[Route]:
     """The endpoints of wallets."""
-    return [*_wallet_routes(endpoints), *_top_up_routes(endpoints)]
+    return [*_wallet_routes(endpoints), *_top_up_routes(endpoints), *_closing_routes(endpoints)]
 
 
 def _wallet_routes(endpoints: WalletEndpoints) -> list[Route]:
@@ -219,5 +251,42 @@ def _top_up_routes(endpoints: WalletEndpoints) -> list[Route]:
             path_types={"top_up_id": UUID},
             response=TopUpView,
             problems=("top_up_not_found", "provider_unavailable"),
+        ),
+    ]
+
+
+def _closing_routes(endpoints: WalletEndpoints) -> list[Route]:
+    return [
+        Route(
+            method="DELETE",
+            path="/api/wallet",
+            operation="closeWallet",
+            handler=endpoints.close_wallet,
+            summary="Close your wallet; the rest goes back to your cards, or is paid out",
+            tag=TAG,
+            response=WalletView,
+            problems=("wallet_not_found", "wallet_in_use"),
+        ),
+        Route(
+            method="GET",
+            path="/api/wallet-payouts",
+            operation="listWalletPayouts",
+            handler=endpoints.list_payouts,
+            summary="What is left of closed wallets and must be paid out",
+            tag=TAG,
+            response=PayoutList,
+        ),
+        Route(
+            method="POST",
+            path="/api/wallet-payouts/{payout_id}/confirm",
+            operation="confirmWalletPayout",
+            handler=endpoints.confirm_payout,
+            summary="Confirm that a payout was made, by bank or from a till",
+            tag=TAG,
+            path_types={"payout_id": UUID},
+            body=PayoutConfirmation,
+            response=PayoutView,
+            idempotent=True,
+            problems=("payout_not_found", "transfer_refused"),
         ),
     ]

@@ -132,6 +132,11 @@ class WalletStore:
         """What became of a try; one that is over stays as it was."""
         await self.database.execute(queries["end_hold"], hold_id, state, decline_code)
 
+    async def find_refund_amount(self, refund_id: UUID) -> int | None:
+        """What a refund was asked for, in minor units, or None."""
+        amount: int | None = await self.database.fetchval(queries["find_refund_amount"], refund_id)
+        return amount
+
     async def insert_top_up(self, tx: Any, top_up: TopUpRow, day: date) -> None:
         """A repeat changes nothing."""
         await tx.execute(
