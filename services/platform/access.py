@@ -144,6 +144,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "revokeTicketKey": ADMIN,
     "listRevocations": VALIDATOR | ADMIN,
     "listTicketUses": VALIDATOR | ADMIN,
+    "listTicketConflicts": CLERK | ADMIN,
     "lookUpPhoneCode": VALIDATOR | CLERK,
     "usePhoneCode": VALIDATOR | CLERK,
     "recordTaps": VALIDATOR,

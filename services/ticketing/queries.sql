@@ -314,6 +314,19 @@ where u.noted_xid > $1::text::xid8 and u.noted_xid < pg_snapshot_xmin(pg_current
     and (c.form = 'static' or t.has_pass)
 order by u.noted_xid fetch first $2 rows with ties
 
+-- name: list_contested_taps
+-- All taps that were let through, of tickets with one that was refused here. Index: tap_contested, tap_of_ticket.
+with contested as (
+    select ticket_ref, min(received_at) as first_at from tap
+    where accepted_offline and ticket_ref is not null and verdict <> 'accepted'
+        and ($1::text is null or operator_id = $1) and received_at >= coalesce($2::timestamptz, '-infinity')
+    group by ticket_ref order by first_at, ticket_ref limit $3
+)
+select tap.*, t.payload as ticket_payload
+from contested c join ticket t using (ticket_ref) join tap using (ticket_ref)
+where tap.is_counted and (tap.accepted_offline or tap.verdict = 'accepted')
+order by c.first_at, c.ticket_ref, tap.tapped_at, tap.device_id, tap.sequence
+
 -- name: find_by_phone_code
 -- Index: the unique one of phone_code.
 select * from ticket where phone_code = $1

@@ -14,6 +14,7 @@ from services.ticketing.code_handlers import CodeHandlers
 from services.ticketing.code_routes import build_code_routes
 from services.ticketing.code_store import CodeStore
 from services.ticketing.codes import Codes
+from services.ticketing.conflicts import Conflicts, build_conflict_routes
 from services.ticketing.desk import Desk
 from services.ticketing.devices import DeviceDesk, build_device_routes
 from services.ticketing.handlers import TicketingHandlers
@@ -61,6 +62,7 @@ def build(context: ServiceContext) -> Service:
             *build_routes(TicketingHandlers(context, store, code_store, keys, tapping, wallets)),
             *build_code_routes(CodeHandlers(store, code_store, codes, desk)),
             *build_device_routes(devices),
+            *build_conflict_routes(Conflicts(store)),
             *travel.routes,
         ],
         subscriptions=[

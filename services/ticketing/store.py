@@ -167,6 +167,12 @@ class TicketingStore:
                 ride.ended and ride.ended.stop_id,
             )
 
+    async def list_contested_taps(
+        self, operator_id: str | None, since: datetime | None, limit: int
+    ) -> list[Any]:
+        """Taps let through of tickets of which one was refused here, at most `limit` tickets."""
+        return await self._database.fetch(queries["list_contested_taps"], operator_id, since, limit)
+
     async def insert_pass_fare(self, tx: Any, event: PassSold) -> None:
         """Keep the price of a pass beside its ticket; it is earned by sales, never by a ride."""
         operators = list(dict.fromkeys(area.operator_id for area in event.areas))

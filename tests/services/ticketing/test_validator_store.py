@@ -210,6 +210,24 @@ async def test_offline_for_a_day_then_settled_at_the_house(counter: Counter, tmp
     )
     kept = await counter.context.database.fetch("select * from tap where accepted_offline and is_counted")
     assert len(kept) == 3
+    # By their clocks the first pier's passage is the ride, though the second's arrived before it.
+    status, told = await counter.house.call(
+        "GET", "/api/ticketing/conflicts", role=Role.CLERK, operator_id=TOKAI
+    )
+    assert status == 200, told
+    outcomes = [
+        [(tap["device_id"].split("/")[1], tap["verdict"], tap["outcome"]) for tap in each["taps"]]
+        for each in told["conflicts"]
+    ]
+    # Both were contested by one batch: tickets of one moment stand in the order of their numbers.
+    assert sorted(outcomes, key=len) == [
+        [("one", "revoked", "void")],
+        [("one", "already_used", "ridden"), ("two", "accepted", "surplus")],
+    ]
+    _, others = await counter.house.call(
+        "GET", "/api/ticketing/conflicts", role=Role.CLERK, operator_id="Toei"
+    )
+    assert others == {"conflicts": []}
     # From now on both know all of it.
     for pier in piers:
         await sync(pier)
