@@ -10,12 +10,9 @@ import random
 from collections.abc import Coroutine
 from typing import Any
 
-from payments.errors import PaymentsError
+from asyncpg.pool import PoolConnectionProxy
 
-_IN_TRANSACTION = frozenset(
-    {"lock_payment", "add_refunded", "insert_refund", "sum_pending_refunds", "insert"}
-)
-_ALSO_IN_TRANSACTION = frozenset({"save_payment", "save_refund", "find_refund", "save"})
+from payments.errors import PaymentsError
 
 
 class Killed(BaseException):
@@ -93,7 +90,10 @@ class Stage:
 
 
 class Staged:
-    """An object whose async methods stop at the stage before and after, except inside a transaction."""
+    """An object whose async methods stop at the stage before and after, except inside a transaction.
+
+    A method that is handed a connection is within one: whoever waited for its locks could never go on.
+    """
 
     def __init__(self, inner: object, stage: Stage) -> None:
         self._inner = inner
@@ -101,11 +101,11 @@ class Staged:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
-        if not asyncio.iscoroutinefunction(method) or name in _IN_TRANSACTION:
+        if not asyncio.iscoroutinefunction(method):
             return method
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            if name in _ALSO_IN_TRANSACTION and len(args) > 1:
+            if any(isinstance(each, PoolConnectionProxy) for each in (*args, *kwargs.values())):
                 return await method(*args, **kwargs)
             await self._stage.point(f"before {name}")
             result = await method(*args, **kwargs)
