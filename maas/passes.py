@@ -27,7 +27,7 @@ from uuid import UUID, uuid5
 
 from maas.fares.best_fare import last_day_of
 from maas.fares.charged import ServiceClock, product_price
-from maas.fares.pass_cover import PassInHand
+from maas.fares.pass_cover import IN_HAND, PassInHand
 from maas.fares.tables import PassRow
 from maas.prices import Addend, FareComponent, RiderCategory
 from maas.tickets.ticket import PassArea
@@ -285,6 +285,17 @@ def note_entry(order: PassOrder, entered_at: datetime) -> PassOrder:
     if order.starts_at is not None and order.starts_at <= entered_at:
         return order
     return replace(order, starts_at=entered_at, ends_at=entered_at + timedelta(hours=order.count))
+
+
+def covered_by(component: FareComponent) -> dict[UUID, int]:
+    """What passes in hand took off a fare, by pass; where several did it together, by the first of them."""
+    covered: dict[UUID, int] = {}
+    for line in component.addends:
+        rule, _, passes = line.rule_id.partition("/")
+        if rule == IN_HAND:
+            pass_id = UUID(passes.split("/")[0])
+            covered[pass_id] = covered.get(pass_id, 0) - line.amount_minor
+    return covered
 
 
 def is_refundable(order: PassOrder, *, now: datetime) -> bool:

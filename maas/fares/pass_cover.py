@@ -20,6 +20,9 @@ from maas.journeys import Journey
 from maas.prices import Addend, JourneyPrice
 from payments.money import split_exactly, yen
 
+IN_HAND = "pass_in_hand"
+"""The rule of a line that a pass takes off a fare; the passes' ids follow."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassInHand:
@@ -150,7 +153,7 @@ def _pass_line(helping: list[PassInHand], amount: int, like: Addend) -> Addend:
         text=f"{names} 適用",
         text_en=f"covered by {names_en}",
         amount_minor=amount,
-        rule_id="/".join(["passes", *(each.pass_id for each in helping)]),
+        rule_id="/".join([IN_HAND, *(each.pass_id for each in helping)]),
         valid_from=like.valid_from,
         source=like.source,
     )

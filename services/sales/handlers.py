@@ -36,6 +36,7 @@ from services.sales.models import (
     RefundView,
 )
 from services.sales.passes.handlers import Passes
+from services.sales.passes.riding import check_held
 from services.sales.store import SalesStore
 
 _SHOW_PROOF = "Show the proof to a clerk, or upload an authority's credential; it must reach to that day."
@@ -151,6 +152,7 @@ class SalesHandlers:
             raise Problem(placement.status.value, detail=_cure_of(placement.status))
         assert placement.order is not None, "a placed order is there"
         async with self.context.database.transaction() as tx:
+            await check_held(tx, self.passes.store, placement.order.prices)
             if not await self.store.insert_order(tx, placement.order):
                 raise Problem("offer_taken", detail="List your orders to find the one that took this offer.")
             await self.context.outbox.append(tx, placement.event)

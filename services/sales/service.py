@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -19,7 +18,6 @@ from maas.events import (
 )
 from maas.ports import EligibilityPort, PassPort
 from payments.errors import ProviderUnavailable
-from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.platform.errors import PortUnavailable, RemoteFault
 from services.platform.outbox import Subscription
@@ -30,6 +28,7 @@ from services.sales.claims.handlers import Claims
 from services.sales.claims.routes import build_routes as build_claim_routes
 from services.sales.claims.store import ClaimStore
 from services.sales.handlers import SalesHandlers
+from services.sales.hearing import Hearing
 from services.sales.passes.handlers import Passes
 from services.sales.passes.routes import build_routes as build_pass_routes
 from services.sales.passes.selling import PassSelling
@@ -66,10 +65,7 @@ def build(context: ServiceContext) -> Service:
             await claims.forget_ended()
             await asyncio.sleep(_FORGET_EVERY_S)
 
-    async def on_account_closed(tx: Any, event: AccountClosed, envelope: Envelope) -> None:
-        await claims.store.delete_of(tx, str(event.account_id))
-        await aftersales.on_account_closed(tx, event, envelope)
-
+    hearing = Hearing(store, aftersales, selling, pass_store, claims.store)
     return Service(
         name="sales",
         context=context,
@@ -78,13 +74,13 @@ def build(context: ServiceContext) -> Service:
         ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[
             Subscription(RideBegun, aftersales.on_ride_begun),
-            Subscription(RideRated, aftersales.on_ride_rated),
-            Subscription(RefundPaid, aftersales.on_refund_paid),
-            Subscription(RefundReturned, aftersales.on_refund_returned),
+            Subscription(RideRated, hearing.on_ride_rated),
+            Subscription(RefundPaid, hearing.on_refund_paid),
+            Subscription(RefundReturned, hearing.on_refund_returned),
             Subscription(PassBegun, passes.on_pass_begun),
-            Subscription(RideUnrated, aftersales.on_ride_rated),
+            Subscription(RideUnrated, hearing.on_ride_unrated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
-            Subscription(AccountClosed, on_account_closed),
+            Subscription(AccountClosed, hearing.on_account_closed),
         ],
         workers=[finish_orders, forget_claims],
     )

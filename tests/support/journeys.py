@@ -1,8 +1,10 @@
 """A journey of the tests: subway, walk, night ship, bus; and its price."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from maas.journeys import Journey, Leg, Mode, Place
+from maas.passes import PassHeld
 from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import yen
 
@@ -83,3 +85,18 @@ def island_price(
         for (leg, operator), amount in zip(legs, amounts, strict=True)
     )
     return JourneyPrice(rider=rider, medium=FareMedium.APP, total=yen(sum(amounts)), components=components)
+
+
+def island_price_on_pass(held: PassHeld) -> JourneyPrice:
+    """The adult's price with the subway covered by a pass: 220 and what the pass takes off."""
+    price = island_price()
+    subway = price.components[0]
+    covered = replace(
+        subway.addends[0],
+        text=f"{held.name} 適用",
+        text_en=f"covered by {held.name_en}",
+        amount_minor=-220,
+        rule_id=f"pass_in_hand/{held.pass_id}",
+    )
+    free = replace(subway, amount=yen(0), addends=(*subway.addends, covered), shares={"Toei": 0})
+    return replace(price, total=price.total - yen(220), components=(free, *price.components[1:]))

@@ -14,7 +14,7 @@ from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, Ri
 from payments.errors import PaymentNotFound, ProviderUnavailable
 from payments.money import Money, yen
 from payments.ports import Payment, PaymentState, Refund, RefundState, SavedMethod
-from tests.support.journeys import island_journey, island_price
+from tests.support.journeys import island_journey, island_price, island_price_on_pass
 
 
 @dataclass
@@ -51,6 +51,8 @@ class OneJourneyPlanner:
         self.homes.append(home)
         self.passes.append(list(passes))
         assert (journey.journey_id, medium) == ("test-journey", FareMedium.APP), "the test's own journey"
+        if passes:
+            return [island_price_on_pass(passes[0])]
         amounts = (110, 4_110, 190) if fare_class is None else (110, 8_220, 190)
         if list(riders) == [RiderCategory.INFANT]:
             return [island_price(RiderCategory.INFANT, (0, 0, 0))]

@@ -150,7 +150,10 @@ class Passes:
             return PassOrderView.of(order, refund_state=refund_state)
         changed = await self.selling.give_back(order.pass_id)
         if changed is None:
-            raise Problem("order_not_cancellable", detail="The pass has begun, is over, or is not paid.")
+            raise Problem(
+                "order_not_cancellable",
+                detail="The pass has begun, is over, is not paid, or an order of yours rides on it.",
+            )
         return PassOrderView.of(changed, refund_state="pending")
 
     async def list_own(self, call: Call) -> PassOrderList:

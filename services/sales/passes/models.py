@@ -98,7 +98,7 @@ class PassOrderView(Model):
     payment_id: UUID
     payment: PaymentView | None = None
     refunded: Money
-    refund_state: Literal["pending", "paid", "failed"] | None = None
+    refund_state: Literal["pending", "paid", "failed", "returned"] | None = None
     placed_at: datetime
     expires_at: datetime
 

@@ -74,11 +74,42 @@ select document, refund_reason from pass_order where refund_state = 'pending' or
 
 -- name: close_refund
 -- No row when it was closed already. Locks: the row.
-update pass_order set refund_state = $2 where pass_id = $1 and refund_state = 'pending' returning pass_id
+update pass_order set refund_state = $2, refund_told = $2 = 'paid'
+where pass_id = $1 and refund_state = 'pending' returning pass_id
+
+-- name: reopen_refund
+-- Paid after it had failed or come back; settlement is told once. Locks: the row.
+update pass_order as now set refund_state = 'paid', refund_told = true
+from (select pass_id, refund_told from pass_order where pass_id = $1 for update) as before
+where now.pass_id = before.pass_id and now.refund_state in ('failed', 'returned')
+returning now.document, now.refund_reason, before.refund_told
+
+-- name: return_refund
+-- Paid, and sent back by the traveller's bank. Locks: the row.
+update pass_order set refund_state = 'returned' where pass_id = $1 and refund_state = 'paid'
+
+-- name: list_orders_riding
+-- Orders with a fare that a pass covers. Index: customer_order_of_traveller.
+select document from customer_order
+where traveller_id = $1 and state in ('pending', 'confirmed')
+    and document::text like '%pass_in_hand/%' || $2::text || '%'
+
+-- name: put_pass_fare
+insert into pass_fare (order_id, component_index, pass_id, used) values ($1, $2, $3, $4)
+on conflict do nothing
+
+-- name: delete_pass_fare
+-- The fare was not ridden after all; a pass whose price is shared keeps its shares.
+delete from pass_fare using pass_order
+where pass_fare.pass_id = pass_order.pass_id and state = 'confirmed'
+    and order_id = $1 and component_index = $2
 
 -- name: put_use
 insert into pass_use (pass_id, week, used) values ($1, $2, $3)
 on conflict (pass_id, week) do update set used = excluded.used
 
 -- name: list_uses
-select used from pass_use where pass_id = $1 order by week
+-- Of taps on cards and phones, and of ridden fares of orders. Index: pass_fare_of_pass.
+select used from pass_use where pass_id = $1
+union all
+select used from pass_fare where pass_id = $1

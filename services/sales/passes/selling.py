@@ -12,11 +12,19 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
 
-from maas.events import FareRefunded, PassEarned, PassGivenBack, PassSold
+from maas.events import (
+    FareRefunded,
+    PassEarned,
+    PassGivenBack,
+    PassSold,
+    RefundPaid,
+    RefundReturned,
+)
 from maas.passes import (
     PassOrder,
     PassState,
@@ -32,6 +40,7 @@ from payments.money import split_exactly
 from payments.ports import Payment, PaymentsPort, PaymentState, RefundState
 from services.platform.context import ServiceContext
 from services.platform.leases import kept_alive
+from services.sales.passes.riding import is_ridden_on
 from services.sales.passes.store import PassStore
 
 log = structlog.get_logger()
@@ -143,7 +152,7 @@ class PassSelling:
         async with self._context.database.transaction() as tx:
             locked = await self._store.lock(tx, pass_id)
             assert locked is not None, "a pass is never deleted"
-            if not is_refundable(locked, now=now):
+            if not is_refundable(locked, now=now) or await is_ridden_on(tx, self._store, locked):
                 return None
             changed = refund_pass(locked, decision.amount)
             await self._store.update(tx, changed)
@@ -151,8 +160,22 @@ class PassSelling:
             await self._context.outbox.append(tx, PassGivenBack(pass_id=pass_id))
         return changed
 
+    async def on_refund_paid(self, tx: Any, event: RefundPaid) -> None:
+        """A pass's refund that had failed, or had come back, has reached its holder after all."""
+        if event.refund_id != _refund_id(event.order_id):
+            return
+        reopened = await self._store.reopen_refund(tx, event.order_id)
+        if reopened is not None and not reopened[2]:
+            order, reason, _ = reopened
+            await self._context.outbox.append(tx, _refunded(order, event.refund_id, reason))
+
+    async def on_refund_returned(self, tx: Any, event: RefundReturned) -> None:
+        """The holder's bank sent a pass's refund back: a clerk sends it another way."""
+        if event.refund_id == _refund_id(event.order_id):
+            await self._store.return_refund(tx, event.order_id)
+
     async def _send(self, order: PassOrder, reason: str, _pass_id: UUID) -> bool:
-        refund_id, state = uuid5(order.pass_id, "refund"), "paid"
+        refund_id, state = _refund_id(order.pass_id), "paid"
         if order.refunded.amount_minor:
             refund = await self._context.ports.get(PaymentsPort).refund(
                 refund_id=refund_id, payment_id=order.payment_id, amount=order.refunded, reason=reason
@@ -245,6 +268,10 @@ class PassSelling:
         found = await self._store.find(pass_id)
         assert found is not None, "whoever asks has seen the pass"
         return found[0]
+
+
+def _refund_id(pass_id: UUID) -> UUID:
+    return uuid5(pass_id, "refund")
 
 
 def _refunded(order: PassOrder, refund_id: UUID, reason: str) -> FareRefunded:

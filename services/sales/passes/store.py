@@ -7,8 +7,10 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from maas.orders import Order
 from maas.passes import PassOrder, earned_from
 from services.platform.database import Database, load_queries
+from services.sales.store import ORDERS
 
 queries = load_queries(__file__)
 
@@ -105,6 +107,30 @@ class PassStore:
     async def close_refund(self, tx: Any, pass_id: UUID, state: str) -> bool:
         """A refund was paid or has failed; False when that was known."""
         return await tx.fetchval(queries["close_refund"], pass_id, state) is not None
+
+    async def reopen_refund(self, tx: Any, pass_id: UUID) -> tuple[PassOrder, str, bool] | None:
+        """A refund that failed or came back is paid: the pass, why, whether settlement knew; or None."""
+        row = await tx.fetchrow(queries["reopen_refund"], pass_id)
+        if row is None:
+            return None
+        return PASSES.validate_python(row["document"]), row["refund_reason"], row["refund_told"]
+
+    async def return_refund(self, tx: Any, pass_id: UUID) -> None:
+        """A paid refund has come back."""
+        await tx.execute(queries["return_refund"], pass_id)
+
+    async def list_orders_riding(self, tx: Any, order: PassOrder) -> list[Order]:
+        """The holder's orders, pending or confirmed, with a fare that the pass covers."""
+        rows = await tx.fetch(queries["list_orders_riding"], order.traveller_id, str(order.pass_id))
+        return [ORDERS.validate_python(row["document"]) for row in rows]
+
+    async def put_fare(self, tx: Any, pass_id: UUID, fare: tuple[UUID, int], used: dict[str, int]) -> None:
+        """What a ridden fare (order, component) made of a pass; told again it stays as it is."""
+        await tx.execute(queries["put_pass_fare"], *fare, pass_id, used)
+
+    async def delete_fare(self, tx: Any, order_id: UUID, component_index: int) -> None:
+        """A fare was not ridden after all: it made nothing of a pass."""
+        await tx.execute(queries["delete_pass_fare"], order_id, component_index)
 
     async def put_use(self, tx: Any, pass_id: UUID, week: date, used: dict[str, int]) -> None:
         """What the rides of a week made of a pass, instead of what was told of that week before."""
