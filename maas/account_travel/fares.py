@@ -14,6 +14,7 @@ Invariant Every ride is in exactly one fare for each rider, but an open one and 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from maas.account_travel.endings import EndedRide
 from maas.account_travel.fare_book import Asked, Ends, Fare, FareBook
@@ -102,6 +103,9 @@ def _is_same_station(day: date, ride: EndedRide, book: FareBook) -> bool:
     return ride.origin == ride.destination or book.is_same_station(day, ride.origin, ride.destination)
 
 
+_list_companies = lru_cache(list_companies)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rider:
     """One of a party: the category that caps and promises count, and the fare that is asked."""
@@ -148,7 +152,7 @@ class _Day:
         riders = self._medium.riders_at(first.began_at, self._day)
         medium = self._medium.kind.fare_medium
         found = []
-        for index, (_, pays_as, company) in enumerate(list_companies(riders)):
+        for index, (_, pays_as, company) in enumerate(_list_companies(riders)):
             partner = self._find_partner(chain) if index == 0 and company.partner is None else None
             beside = replace(company, partner=partner) if partner else company
             # Whoever rides along with a disabled rider is the helper on these rides, and no helper alone.

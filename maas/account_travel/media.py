@@ -146,7 +146,7 @@ class Medium:
 
     def riders_at(self, instant: datetime, day: date) -> tuple[RiderCategory, ...]:
         """Who rides on this medium then. Of two parties that overlap the later one counts."""
-        party = _latest(self.parties, instant)
+        party = _latest(self.parties, instant) if self.parties else None
         if party:
             return party.riders
         if day in self.categories:
@@ -164,5 +164,7 @@ SpanType = TypeVar("SpanType", bound=Span)
 
 
 def _latest(spans: tuple[SpanType, ...], instant: datetime) -> SpanType | None:
+    if len(spans) == 1:
+        return spans[0] if spans[0].holds_at(instant) else None
     holding = [span for span in spans if span.holds_at(instant)]
     return max(holding, key=lambda span: span.since, default=None)

@@ -15,7 +15,7 @@ Invariant Within its period, no cap is exceeded by what was charged on its netwo
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from maas.fares.charged import FareCharged, ServiceClock, in_order, product_price
 from maas.fares.tables import CapRow
@@ -45,6 +45,8 @@ class CappedFare:
     @property
     def shares(self) -> dict[str, int]:
         """The operators' parts of what is charged: a cap takes from each in proportion to its share."""
+        if self.charge_minor == self.fare.amount_minor:
+            return self.fare.shares
         if self.charge_minor == 0:
             return dict.fromkeys(self.fare.shares, 0)
         return split_exactly(self.charge_minor, self.fare.shares)
@@ -98,7 +100,8 @@ def _list_caps_for(fare: FareCharged, caps_on: CapsOn, clock: ServiceClock) -> l
     """The caps that have all networks of a fare, each with the first day of its period."""
     if fare.is_maximum or not fare.parts:
         return []
-    day, week = clock.day_of(fare.entered_at), clock.week_of(fare.entered_at)
+    day = clock.day_of(fare.entered_at)
+    week = day - timedelta(days=day.weekday())
     daily = [(cap, day) for cap in caps_on(day) if cap.period == "day"]
     weekly = [(cap, week) for cap in caps_on(week) if cap.period == "week"]
     return [(cap, start) for cap, start in (*daily, *weekly) if fare.networks <= set(cap.networks.split())]

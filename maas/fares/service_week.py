@@ -208,9 +208,11 @@ def _list_refunds(
     closed_through: date,
 ) -> list[PeriodRefund]:
     refunds: list[PeriodRefund] = []
+    days: set[date] = set()
     for day, own in groupby(charges, key=lambda each: clock.day_of(each.fare.entered_at)):
         mine = list(own)
-        if day <= closed_through and _may_give_back(engine, mine, 0, rider, clock):
+        days.add(day)
+        if day <= closed_through and _may_give_back(engine, mine, 0, rider, {day}):
             refund = keep_promise(mine, passes_on=engine.list_passes, rider=rider, clock=clock)
             if refund.amount_minor:
                 refunds.append(PeriodRefund(period="day", starts_on=day, refund=refund))
@@ -218,7 +220,7 @@ def _list_refunds(
         return refunds
     monday = clock.week_of(charges[0].fare.entered_at)
     before = sum(each.refund.amount_minor for each in refunds)
-    if closed_through - monday >= _SIX_DAYS and _may_give_back(engine, charges, before, rider, clock):
+    if closed_through - monday >= _SIX_DAYS and _may_give_back(engine, charges, before, rider, days):
         refund = keep_promise(
             charges,
             passes_on=engine.list_passes,
@@ -232,15 +234,31 @@ def _list_refunds(
 
 
 def _may_give_back(
-    engine: FareEngine, charges: Sequence[CappedFare], before: int, rider: RiderCategory, clock: ServiceClock
+    engine: FareEngine, charges: Sequence[CappedFare], before: int, rider: RiderCategory, days: set[date]
 ) -> bool:
-    """Whether a search is worth it: with a pass one pays at least its price, without one the sum of all."""
-    days = {clock.day_of(each.fare.entered_at) for each in charges}
-    prices = [
-        price
-        for day in days
-        for row in engine.list_passes(day)
-        if row.in_promise and (price := product_price(row, rider)) is not None
-    ]
+    """Whether a search is worth it.
+
+    With passes one pays at least the price of one; and a pass that costs no less than all fares that it
+    touches is never bought, so without a cheaper one the cheapest is the sum of all.
+    """
     paid = sum(each.charge_minor for each in charges) - before
-    return bool(prices) and paid > min(prices)
+    networks = [(each.fare.networks, each.fare.amount_minor) for each in charges]
+    return any(
+        price < paid and price < sum(amount for own, amount in networks if not covers.isdisjoint(own))
+        for day in days
+        for covers, price in _list_promised(engine, day, rider)
+    )
+
+
+def _list_promised(
+    engine: FareEngine, day: date, rider: RiderCategory
+) -> tuple[tuple[frozenset[str], int], ...]:
+    """The passes that the promise may use on a service date: their networks and the rider's price."""
+    remembered = engine.tariff_on(day).promised
+    if rider not in remembered:
+        remembered[rider] = tuple(
+            (frozenset(row.networks.split()), price)
+            for row in engine.list_passes(day)
+            if row.in_promise and (price := product_price(row, rider)) is not None
+        )
+    return remembered[rider]

@@ -154,7 +154,7 @@ class TravelHouse:
 WAITING = """
 select (select count(*) from medium_due where due_at <= $1)
      + (select count(*) from travel_week where rate_at <= $1)
-     + (select count(*) from travel_posting where status = 'decided')
+     + (select count(*) from travel_charge where status = 'decided')
      + (select count(*) from outbox where event_type = 'TravelEarned'
         and (published_at is null or waiting_for <> '{}'))
 """

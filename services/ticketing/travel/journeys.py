@@ -29,11 +29,11 @@ from services.platform.problem import Problem
 from services.platform.service import Call
 from services.ticketing.travel.media import medium_id_of
 from services.ticketing.travel.models import (
+    ChargeView,
     ClerkCorrection,
     ClerkDayView,
     CorrectionView,
     FareView,
-    PostingView,
     PromiseRefundView,
     RideView,
     SelfCorrection,
@@ -180,7 +180,7 @@ class TravelDesk:
         seen = {ride["ride_id"] for ride in document["rides"]}
         taps = await database.fetch(queries["list_taps_of_day"], ref, day)
         corrections = await database.fetch(queries["list_corrections_of_day"], ref, day)
-        postings = await database.fetch(queries["list_postings_of_day"], ref, day)
+        charges = await database.fetch(queries["list_charges_of_day"], ref, day)
         return ClerkDayView(
             day=self._view(ref, day, document),
             taps=[self._tap(row) for row in taps if operator_id in (None, row["operator_id"])],
@@ -190,7 +190,7 @@ class TravelDesk:
                 if operator_id is None or f"{row['device_id']}/{row['sequence']}" in seen
             ],
             # What a customer pays in all is not one operator's business.
-            postings=[_posting(row) for row in postings] if operator_id is None else [],
+            charges=[_charge_view(row) for row in charges] if operator_id is None else [],
         )
 
     async def _load(self, ref: str, day: date) -> Document:
@@ -343,8 +343,8 @@ def _refund(refund: dict[str, Any]) -> PromiseRefundView:
     )
 
 
-def _posting(row: Any) -> PostingView:
-    return PostingView(
+def _charge_view(row: Any) -> ChargeView:
+    return ChargeView(
         customer_id=row["customer_id"],
         amount=yen(row["amount_minor"]),
         recorded_at=row["recorded_at"],

@@ -228,7 +228,7 @@ class TapSeenView(Model):
     accepted_offline: bool
 
 
-class PostingView(Model):
+class ChargeView(Model):
     """What was charged or given back, and when."""
 
     customer_id: str
@@ -243,4 +243,4 @@ class ClerkDayView(Model):
     day: TravelDayView
     taps: list[TapSeenView]
     corrections: list[CorrectionView]
-    postings: list[PostingView]
+    charges: list[ChargeView]

@@ -65,10 +65,10 @@ select c.*, wanted.monday from travel_correction c
 join unnest($1::text[], $2::date[]) as wanted (medium_ref, monday)
     on c.medium_ref = wanted.medium_ref and c.service_date between wanted.monday - 1 and wanted.monday + 7
 
--- name: list_postings
--- Index: travel_posting_of_day. Refused ones count too: asking again would be refused again.
+-- name: list_charges
+-- Index: travel_charge_of_day. Refused ones count too: asking again would be refused again.
 select p.medium_ref, p.service_date, p.customer_id, p.amount_minor, p.operator_ids, p.shares_minor
-from travel_posting p
+from travel_charge p
 join unnest($1::text[], $2::date[]) as wanted (medium_ref, monday)
     on p.medium_ref = wanted.medium_ref and p.service_date between wanted.monday and wanted.monday + 6
 
@@ -93,13 +93,13 @@ select w.medium_ref, w.monday from travel_week w
 join unnest($1::text[], $2::date[]) as changed (medium_ref, monday) on w.medium_ref = changed.medium_ref
     and w.monday > changed.monday and w.monday <= changed.monday + $3::int
 
--- name: claim_postings
--- Index: travel_posting_waiting. Locks: the rows, skipping those of other workers.
-select posting_id, medium_ref, service_date, customer_id, amount_minor, operator_ids, shares_minor
-from travel_posting where status = 'decided' order by recorded_at limit $1 for update skip locked
+-- name: claim_charges
+-- Index: travel_charge_waiting. Locks: the rows, skipping those of other workers.
+select charge_id, medium_ref, service_date, customer_id, amount_minor, operator_ids, shares_minor
+from travel_charge where status = 'decided' order by recorded_at limit $1 for update skip locked
 
--- name: mark_postings
-update travel_posting set status = $2 where posting_id = any($1::uuid[])
+-- name: mark_charges
+update travel_charge set status = $2 where charge_id = any($1::uuid[])
 
 -- name: list_first_media
 -- The medium of a customer that was linked first and still is: it carries their passes.
@@ -218,9 +218,9 @@ from tap where medium_ref = $1 and service_date = $2 order by tapped_at, device_
 -- name: list_corrections_of_day
 select * from travel_correction where medium_ref = $1 and service_date = $2 order by recorded_at, correction_id
 
--- name: list_postings_of_day
-select customer_id, amount_minor, recorded_at, status from travel_posting
-where medium_ref = $1 and service_date = $2 order by recorded_at, posting_id
+-- name: list_charges_of_day
+select customer_id, amount_minor, recorded_at, status from travel_charge
+where medium_ref = $1 and service_date = $2 order by recorded_at, charge_id
 
 -- name: count_self_corrections
 -- Corrections of a traveller's own in a month, over all their media, but for the ride asked about.

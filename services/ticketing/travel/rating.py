@@ -7,8 +7,8 @@ Idea      One transaction a set of weeks: take their markers, lock the weeks tha
           and write documents, the differences to what was posted, and when to look again. Killed anywhere,
           the transaction is gone whole and its markers are there. A set whose rating fails is tried week by
           week; one that fails alone waits five minutes and keeps no other waiting.
-Not here  What a week costs (maas/account_travel); moving the money (posting.py).
-Invariant The sum of a medium's postings of a day is what its taps made it owe when it was last rated.
+Not here  What a week costs (maas/account_travel); moving the money (charging.py).
+Invariant The sum of a medium's charges of a day is what its taps made it owe when it was last rated.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from maas.account_travel.charges import DAYS_PER_WEEK, WeekRating, list_differen
 from maas.account_travel.endings import Habits, find_habits
 from maas.account_travel.fare_book import FareBook
 from services.platform.context import ServiceContext
+from services.ticketing.travel.charging import Charger
 from services.ticketing.travel.documents import build_documents, list_rides_made
 from services.ticketing.travel.holdings import Holdings
-from services.ticketing.travel.posting import Poster
 from services.ticketing.travel.store import Categories, TravelStore, Week, WeekCase, WeekResult
 from services.ticketing.travel.tariff import TariffInForce
 
@@ -46,7 +46,7 @@ class WeekRater:
         store: TravelStore,
         tariff: TariffInForce,
         holdings: Holdings,
-        poster: Poster,
+        charger: Charger,
         *,
         set_size: int = SET_SIZE,
     ) -> None:
@@ -54,7 +54,7 @@ class WeekRater:
         self._store = store
         self._tariff = tariff
         self._holdings = holdings
-        self._poster = poster
+        self._charger = charger
         self._set_size = set_size
         self._news = asyncio.Event()
 
@@ -91,7 +91,7 @@ class WeekRater:
             log.exception("weeks_not_rated", count=len(weeks))
             await self._rate_apart(weeks, book, now)
             count = len(weeks)
-        self._poster.wake()
+        self._charger.wake()
         return count
 
     async def _claim(self, tx: Any, now: datetime) -> set[Week]:
@@ -184,7 +184,7 @@ def _result(case: WeekCase, rating: WeekRating, book: FareBook, closed_through: 
         key=case.key,
         documents=build_documents(rating, case.medium),
         differences=list_differences(rating.list_owed(), case.posted),
-        posting_counts=case.posting_counts,
+        charge_counts=case.charge_counts,
         pass_uses=rating.pass_uses,
         categories=case.medium.categories,
         rate_at=find_next_rating(case, rating, book, closed_through),

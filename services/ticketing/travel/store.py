@@ -22,7 +22,7 @@ from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
 
-_POSTINGS = UUID("0d4c5f0c-6a59-5d1a-8f0f-747261766c70")
+_CHARGES = UUID("0d4c5f0c-6a59-5d1a-8f0f-747261766c70")
 _KINDS = {kind.value: kind for kind in TapKind}
 
 Week = tuple[str, date]
@@ -39,7 +39,7 @@ class WeekCase:
     corrections: list[Correction]
     companion_taps: list[Tap]
     posted: OwedBy
-    posting_counts: dict[tuple[date, str], int]
+    charge_counts: dict[tuple[date, str], int]
 
     @property
     def key(self) -> Week:
@@ -54,7 +54,7 @@ class WeekResult:
     key: Week
     documents: Mapping[date, bytes]
     differences: OwedBy
-    posting_counts: Mapping[tuple[date, str], int]
+    charge_counts: Mapping[tuple[date, str], int]
     pass_uses: Mapping[str, PassUsed]
     categories: Categories
     rate_at: datetime | None
@@ -133,7 +133,7 @@ class TravelStore:
                 corrections=corrections.get(week, []),
                 companion_taps=beside.get(week, []),
                 posted=posted.get(week, {}),
-                posting_counts=counts.get(week, {}),
+                charge_counts=counts.get(week, {}),
             )
             for week in weeks
         ]
@@ -176,7 +176,7 @@ class TravelStore:
         return found
 
     async def keep(self, tx: Any, results: Sequence[WeekResult], now: datetime) -> int:
-        """Write what ratings leave behind; returns how many postings were decided."""
+        """Write what ratings leave behind; returns how many charges were decided."""
         refs, mondays = _columns([each.key for each in results])
         await tx.execute(queries["drop_days"], refs, mondays)
         await tx.copy_records_to_table(
@@ -188,9 +188,9 @@ class TravelStore:
             ],
             columns=["medium_ref", "service_date", "document"],
         )
-        postings = [
+        charges = [
             (
-                posting_id_of(each.key[0], day, customer_id, each.posting_counts.get((day, customer_id), 0)),
+                charge_id_of(each.key[0], day, customer_id, each.charge_counts.get((day, customer_id), 0)),
                 each.key[0],
                 day,
                 customer_id,
@@ -202,7 +202,7 @@ class TravelStore:
             for each in results
             for (day, customer_id), owed in each.differences.items()
         ]
-        await tx.copy_records_to_table("travel_posting", records=postings, columns=_POSTING_COLUMNS)
+        await tx.copy_records_to_table("travel_charge", records=charges, columns=_CHARGE_COLUMNS)
         await tx.execute(
             queries["finish_weeks"],
             refs,
@@ -210,7 +210,7 @@ class TravelStore:
             [each.rate_at for each in results],
             [_categories_text(each.categories) for each in results],
         )
-        return len(postings)
+        return len(charges)
 
     async def ask_for_later_weeks(self, tx: Any, weeks: Collection[Week], days: int, now: datetime) -> None:
         """Let the weeks after these be rated again: their habits may have changed."""
@@ -260,7 +260,7 @@ class TravelStore:
     ) -> tuple[dict[Week, OwedBy], dict[Week, dict[tuple[date, str], int]]]:
         posted: dict[Week, OwedBy] = defaultdict(dict)
         counts: dict[Week, dict[tuple[date, str], int]] = defaultdict(lambda: defaultdict(int))
-        rows = await tx.fetch(queries["list_postings"], *_columns(weeks))
+        rows = await tx.fetch(queries["list_charges"], *_columns(weeks))
         for ref, day, customer_id, amount_minor, operator_ids, shares_minor in rows:
             week, key = (ref, monday_of(day)), (day, customer_id)
             this = Owed(amount_minor, dict(zip(operator_ids, shares_minor, strict=True)))
@@ -269,8 +269,8 @@ class TravelStore:
         return posted, counts
 
 
-_POSTING_COLUMNS = [
-    "posting_id",
+_CHARGE_COLUMNS = [
+    "charge_id",
     "medium_ref",
     "service_date",
     "customer_id",
@@ -281,9 +281,9 @@ _POSTING_COLUMNS = [
 ]
 
 
-def posting_id_of(medium_ref: str, day: date, customer_id: str, number: int) -> UUID:
-    """The id of the number-th posting of a medium, day and customer: the same whoever decides it."""
-    return uuid5(_POSTINGS, f"{medium_ref}|{day}|{customer_id}|{number}")
+def charge_id_of(medium_ref: str, day: date, customer_id: str, number: int) -> UUID:
+    """The id of the number-th charge of a medium, day and customer: the same whoever decides it."""
+    return uuid5(_CHARGES, f"{medium_ref}|{day}|{customer_id}|{number}")
 
 
 def _with_categories(medium: Medium, categories: Categories) -> Medium:

@@ -307,10 +307,10 @@ async def test_a_clerk_sees_and_corrects_what_touches_their_operator(travel: Tra
     seen = await travel.call("GET", query, **toei)
     assert [each["origin"]["operator_id"] for each in seen["day"]["rides"]] == ["Toei"]
     assert len(seen["taps"]) == 2
-    assert seen["postings"] == []
+    assert seen["charges"] == []
     whole = await travel.call("GET", query, subject="admin", role=Role.ADMIN)
     assert len(whole["day"]["rides"]) == 2
-    assert sum(each["amount"]["amount_minor"] for each in whole["postings"]) == await travel.owed_by()
+    assert sum(each["amount"]["amount_minor"] for each in whole["charges"]) == await travel.owed_by()
     ride_id = seen["day"]["rides"][0]["ride_id"]
     path = "/api/travel/staff/corrections"
     waive = {"medium_id": medium_id, "service_date": MONDAY.isoformat(), "ride_id": ride_id, "kind": "waive"}

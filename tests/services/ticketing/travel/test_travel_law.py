@@ -160,8 +160,7 @@ async def test_whoever_is_killed_every_customer_owes_what_the_taps_say(
         payable = sum(each for name, each in balances.items() if name.endswith(":payable"))
         assert payable == -receivable, "all that is owed was earned, once"
         assert (
-            await travel.database.fetchval("select count(*) from travel_posting where status <> 'posted'")
-            == 0
+            await travel.database.fetchval("select count(*) from travel_charge where status <> 'posted'") == 0
         )
 
 

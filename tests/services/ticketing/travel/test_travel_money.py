@@ -59,7 +59,7 @@ async def test_a_late_exit_gives_back_the_difference_to_the_maximum_fare(travel:
     await travel.until_quiet()
     assert await travel.balances() == {ALICE: -220, TOEI: 220}
     posted = await travel.database.fetch(
-        "select amount_minor, status from travel_posting order by recorded_at"
+        "select amount_minor, status from travel_charge order by recorded_at"
     )
     assert [tuple(row) for row in posted] == [(377, "posted"), (-157, "posted")]
 
