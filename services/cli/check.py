@@ -3,6 +3,7 @@
 import asyncio
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
@@ -10,9 +11,11 @@ import typer
 from rich.console import Console
 
 from services.cli.check_ledger import LEDGER_CHECKS
+from services.cli.check_payments import list_broken_payments
 from services.cli.check_seals import list_broken_seals
 from services.cli.database import database_url
 from services.cli.errors import CommandFailed
+from services.platform.clock import SystemClock
 from services.platform.settings import Settings
 
 console = Console(highlight=False)
@@ -25,6 +28,7 @@ class Books(StrEnum):
 
     LEDGER = "ledger"
     SETTLEMENT = "settlement"
+    PAYMENTS = "payments"
 
 
 SETTLEMENT_CHECKS = {
@@ -104,10 +108,12 @@ def check(
       maas check
       maas check ledger
       maas check settlement
+      maas check payments       the three-way match: orders, ledger, provider
     """
     with database_url(Settings.from_environment(os.environ)) as url:
         try:
-            wrong = asyncio.run(list_wrong(url, books or list(Books)))
+            settings = Settings.from_environment(os.environ)
+            wrong = asyncio.run(list_wrong(url, books or list(Books), data_dir=settings.data_dir))
         except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
             raise CommandFailed(
                 f"This database was written by another version ({error}). Start the house of this version "
@@ -119,7 +125,7 @@ def check(
         raise typer.Exit(1)
 
 
-async def list_wrong(url: str, books: list[Books]) -> dict[str, list[str]]:
+async def list_wrong(url: str, books: list[Books], *, data_dir: Path = Path(".maas")) -> dict[str, list[str]]:
     """What is wrong: the sentence, and where. Prints each check that holds. Raises CommandFailed."""
     connection = await asyncpg.connect(url)
     try:
@@ -128,13 +134,15 @@ async def list_wrong(url: str, books: list[Books]) -> dict[str, list[str]]:
             return {
                 sentence: cases
                 for each in books
-                for sentence, cases in (await _list_wrong_in(connection, each)).items()
+                for sentence, cases in (await _list_wrong_in(connection, each, data_dir)).items()
             }
     finally:
         await connection.close()
 
 
-async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
+async def _list_wrong_in(connection: Any, books: Books, data_dir: Path) -> dict[str, list[str]]:
+    if books is Books.PAYMENTS:
+        return await _list_wrong_payments(connection, data_dir)
     found = {}
     for sentence, query in CHECKS[books].items():
         try:
@@ -153,4 +161,16 @@ async def _list_wrong_in(connection: Any, books: Books) -> dict[str, list[str]]:
                 found[sentence] = cases
             else:
                 console.print(f"[green]sound[/green]  {books}: no case where {sentence}")
+    return found
+
+
+async def _list_wrong_payments(connection: Any, data_dir: Path) -> dict[str, list[str]]:
+    try:
+        found = await list_broken_payments(connection, data_dir, now=SystemClock().now())
+    except asyncpg.UndefinedTableError as error:
+        raise CommandFailed(
+            "This database has no payments yet. Start the house once with `maas up`."
+        ) from error
+    if not found:
+        console.print("[green]sound[/green]  payments: orders, ledger and provider agree to the yen")
     return found
