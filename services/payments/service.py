@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from maas.events import AccountClosed, FareRefunded, PassEarned, RideRated, TravelEarned
+from maas.events import AccountClosed, FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
 from payments.errors import ProviderUnavailable
 from payments.ports import CollectionPort, PaymentsPort, SavedMethodsPort
 from services.payments.balance.collector import Collector
@@ -136,13 +136,14 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_disputes_routes(DisputesEndpoints(disputes)),
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets, closing)),
-            *build_collection_routes(CollectionEndpoints(collection)),
+            *build_collection_routes(CollectionEndpoints(context, collection)),
             *build_mandate_routes(MandateEndpoints(context, mandates)),
             *build_counter_routes(CounterEndpoints(context, counters)),
         ],
         ports={PaymentsPort: handlers, CollectionPort: collection.charging, SavedMethodsPort: methods},
         subscriptions=[
             Subscription(RideRated, counters.on_ride_rated),
+            Subscription(RideUnrated, counters.on_ride_unrated),
             Subscription(PassEarned, counters.on_pass_earned),
             Subscription(TravelEarned, counters.on_travel_earned),
             Subscription(FareRefunded, counters.on_fare_refunded),

@@ -105,6 +105,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "revokeMandate": TRAVELLER,
     "listBills": TRAVELLER,
     "getBill": TRAVELLER | ADMIN,
+    "getBillReceipt": TRAVELLER | ADMIN,
     "payBill": TRAVELLER,
     "listDebts": CLERK | ADMIN,
     "writeOffDebt": CLERK | ADMIN,

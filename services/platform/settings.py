@@ -1,6 +1,7 @@
 """What the outside may set. Read once, at start, from the environment; everything has a working default."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ class Settings:
     `service_secret`              shared by the services of one house; needed with `service_urls`
     `stripe_*`                    empty key: the stand-in of the provider is started beside us
     `stripe_api_base`             empty: the SDK's own
+    `issuer_name`, `issuer_registration_number`   who issues receipts: its name, and T with 13 digits
     `rate_per_s`                  requests a second that one bearer token may make; 0 is without limit
     """
 
@@ -31,6 +33,8 @@ class Settings:
     stripe_api_key: str = ""
     stripe_api_base: str = ""
     stripe_webhook_secret: str = ""
+    issuer_name: str = "Tsunagu"
+    issuer_registration_number: str = ""
     log_level: str = "info"
     rate_per_s: float = 50.0
 
@@ -48,6 +52,8 @@ class Settings:
             stripe_api_key=environ.get("STRIPE_API_KEY", ""),
             stripe_api_base=environ.get("STRIPE_API_BASE", ""),
             stripe_webhook_secret=environ.get("STRIPE_WEBHOOK_SECRET", ""),
+            issuer_name=environ.get("MAAS_ISSUER_NAME", "Tsunagu"),
+            issuer_registration_number=_registration_number(environ.get("MAAS_ISSUER_NUMBER", "")),
             log_level=environ.get("MAAS_LOG_LEVEL", "info"),
             rate_per_s=_rate(environ.get("MAAS_RATE_PER_S", "50")),
         )
@@ -57,6 +63,14 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:  # noqa: PLR2004 - the range of TCP ports
         raise SettingsInvalid(f"MAAS_PORT={text!r} is no TCP port. Give a number from 0 to 65535.")
     return int(text)
+
+
+def _registration_number(text: str) -> str:
+    if text and not re.fullmatch(r"T[0-9]{13}", text):
+        raise SettingsInvalid(
+            f"MAAS_ISSUER_NUMBER={text!r} is no invoice issuer's number. Give T and 13 digits."
+        )
+    return text
 
 
 def _rate(text: str) -> float:

@@ -17,7 +17,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "TicketIssued": (),
     "RideBegun": ("sales",),
     "RideRated": ("demand", "payments", "sales", "settlement"),
-    "RideUnrated": ("demand", "sales", "settlement"),
+    "RideUnrated": ("demand", "payments", "sales", "settlement"),
     "PassSold": ("ticketing",),
     "PassBegun": ("sales",),
     "PassGivenBack": ("ticketing",),

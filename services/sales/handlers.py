@@ -8,11 +8,14 @@ from uuid import UUID, uuid5
 from maas.eligibility import GROUP_MIN, Claim, find_home, list_unproven
 from maas.errors import OfferNotFound, OrderNotFound
 from maas.offers import HeldLeg, Offer, expiry, fare_class_of, legs_to_hold, quote, service_date_of
-from maas.orders import Order, OrderState, PlaceStatus, place
+from maas.orders import ComponentState, Order, OrderState, PlaceStatus, place
 from maas.passes import PassHeld
 from maas.ports import BerthPort, HoldState, PlannerPort
 from maas.prices import RiderCategory
+from payments.collection import CITY
 from payments.money import Money
+from payments.receipts import InvoiceReceipt, Issuer, build_receipt
+from payments.receipts import ReceiptLine as InvoiceLine
 from services.platform.auth import Principal, Role
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
@@ -221,6 +224,28 @@ class SalesHandlers:
             total=order.total,
             refunded=order.refunded,
             paid=order.total - order.refunded,
+            invoice=self._invoice(order),
+        )
+
+    def _invoice(self, order: Order) -> InvoiceReceipt:
+        """Tax is rounded once over all. A fare kept after it was given up is a fee, and no ride."""
+        settings = self.context.settings
+        return build_receipt(
+            issuer=Issuer(
+                name=settings.issuer_name, registration_number=settings.issuer_registration_number or None
+            ),
+            recipient=order.traveller_id,
+            issued_on=order.placed_at.astimezone(CITY).date(),
+            lines=[
+                InvoiceLine(
+                    description=line.description,
+                    supplied_on=order.journey.legs[component.leg_indices[0]].departs_at.date(),
+                    amount_minor=(component.amount - component.refunded).amount_minor,
+                    is_public_transport=component.state is not ComponentState.REFUNDED,
+                )
+                for component, line in zip(order.components, _receipt_lines(order), strict=True)
+                if component.amount != component.refunded
+            ],
         )
 
     async def list_notifications(self, call: Call) -> NotificationList:

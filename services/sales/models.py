@@ -13,6 +13,7 @@ from maas.orders import Order, OrderedComponent, OrderState
 from maas.prices import FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.money import Money
 from payments.ports import PaymentState
+from payments.receipts import InvoiceReceipt
 
 METHOD = r"^(wallet|mandate:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|pm_[A-Za-z0-9_]{1,100})$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
@@ -150,7 +151,10 @@ class ReceiptLine(Model):
 
 
 class Receipt(Model):
-    """One receipt for the whole way, whatever operators are on it. Amounts include consumption tax."""
+    """One receipt for the whole way, whatever operators are on it. Amounts include consumption tax.
+
+    `invoice` has the particulars of a qualified invoice over what was paid in the end: fares, and fees kept.
+    """
 
     order_id: UUID
     issued_at: datetime
@@ -158,6 +162,7 @@ class Receipt(Model):
     total: Money
     refunded: Money
     paid: Money
+    invoice: InvoiceReceipt
 
 
 class NotificationView(Model):

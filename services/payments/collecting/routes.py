@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from payments.collection import Bill
+from payments.collection import CITY, Bill
 from payments.errors import BillNotFound
 from payments.money import yen
+from payments.receipts import InvoiceReceipt, Issuer, ReceiptLine, build_receipt
 from services.payments.collecting.messages import (
     BillDetail,
     BillList,
@@ -20,6 +21,7 @@ from services.payments.collecting.messages import (
 )
 from services.payments.collecting.room import Collection
 from services.platform.auth import Role
+from services.platform.context import ServiceContext
 from services.platform.problem import Problem
 from services.platform.service import Call, Route
 
@@ -29,7 +31,8 @@ TAG = "bills"
 class CollectionEndpoints:
     """HTTP in front of collection."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, context: ServiceContext, collection: Collection) -> None:
+        self._context = context
         self._collection = collection
 
     async def list_bills(self, call: Call) -> BillList:
@@ -45,6 +48,27 @@ class CollectionEndpoints:
             bill=BillView.of(bill),
             charges=[ChargeView.of(row) for row in await store.list_charges(bill)],
             tries=[TryView.of(row) for row in await store.list_tries(bill)],
+        )
+
+    async def get_receipt(self, call: Call) -> InvoiceReceipt:
+        """The receipt of a bill: each charge as it was, and the tax in their sum."""
+        bill = await self._own(call)
+        settings = self._context.settings
+        return build_receipt(
+            issuer=Issuer(
+                name=settings.issuer_name, registration_number=settings.issuer_registration_number or None
+            ),
+            recipient=bill.customer_id,
+            issued_on=self._context.clock.now().astimezone(CITY).date(),
+            lines=[
+                ReceiptLine(
+                    description=row["reference"],
+                    supplied_on=row["service_date"],
+                    amount_minor=row["amount_minor"],
+                    is_public_transport=True,
+                )
+                for row in await self._collection.bill_store.list_charges(bill)
+            ],
         )
 
     async def pay_bill(self, call: Call) -> DebtPaymentView:
@@ -110,6 +134,17 @@ def _traveller_routes(endpoints: CollectionEndpoints) -> list[Route]:
             tag=TAG,
             path_types={"bill_id": UUID},
             response=BillDetail,
+            problems=("bill_not_found",),
+        ),
+        Route(
+            method="GET",
+            path="/api/bills/{bill_id}/receipt",
+            operation="getBillReceipt",
+            handler=endpoints.get_receipt,
+            summary="The receipt of a bill, with the particulars of a qualified invoice",
+            tag=TAG,
+            path_types={"bill_id": UUID},
+            response=InvoiceReceipt,
             problems=("bill_not_found",),
         ),
         Route(

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from maas.events import FareRefunded, PassEarned, RideRated, TravelEarned
+from maas.events import FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
 from payments.accounts import BANK_CASH, AccountId, counter_cash, operator_counter_sales, traveller_wallet
 from payments.errors import WalletNotFound
 from payments.money import Money
@@ -144,7 +144,21 @@ class Counters:
 
     async def on_ride_rated(self, tx: Any, event: RideRated, _envelope: Envelope) -> None:
         """A fare was ridden and earned: what the house sells is paid without cash."""
-        await self._tally(tx, month_of(event.ridden_at), event.shares, sign=1)
+        await self._hear_fare(tx, event, event.shares)
+
+    async def on_ride_unrated(self, tx: Any, event: RideUnrated, _envelope: Envelope) -> None:
+        """It was not ridden after all."""
+        await self._hear_fare(tx, event, {})
+
+    async def _hear_fare(self, tx: Any, event: RideRated | RideUnrated, shares: dict[str, int]) -> None:
+        """Count the fare as its last turn has it: turns may arrive in any order."""
+        month, fare = month_of(event.ridden_at), (event.order_id, event.component_index)
+        await tx.execute(queries["know_fare"], *fare, month)
+        before = await tx.fetchrow(queries["lock_fare"], *fare)
+        if before["turn"] < event.turn:
+            await tx.execute(queries["hear_fare"], *fare, event.turn, month, shares)
+            await self._tally(tx, before["month"], before["shares"], sign=-1)
+            await self._tally(tx, month, shares, sign=1)
 
     async def on_pass_earned(self, tx: Any, event: PassEarned, _envelope: Envelope) -> None:
         """A pass is over: it was paid without cash."""

@@ -45,3 +45,16 @@ from cash_sale
 where kind = 'fare' and sold_at >= $1::timestamp at time zone $2
   and sold_at < ($1::date + interval '1 month') at time zone $2
 group by 1, 2 order by 1, 2
+
+-- name: know_fare
+-- So that there is a row to lock.
+insert into cashless_fare (order_id, component_index, turn, month, shares) values ($1, $2, -1, $3, '{}')
+on conflict do nothing
+
+-- name: lock_fare
+-- What is counted of a fare. Locks: the row.
+select turn, month, shares from cashless_fare where order_id = $1 and component_index = $2 for update
+
+-- name: hear_fare
+-- The last turn heard of a fare: rated with its shares, or unrated ('{}'). Called with the row locked.
+update cashless_fare set turn = $3, month = $4, shares = $5 where order_id = $1 and component_index = $2

@@ -316,3 +316,17 @@ async def test_workers_side_by_side_collect_once(day: BillSetting) -> None:
     assert await day.inner.captured_at_the_provider() == 20 * 300 + left
     assert left <= topped_up
     await day.inner.check_match()
+
+
+async def test_a_bill_has_a_receipt_with_the_tax_rounded_once(day: BillSetting) -> None:
+    """105 yen three times include 28.6 of tax: 28; line by line it would be 3 x 9 = 27."""
+    await day.inner.keep_card()
+    for _ in range(3):
+        await day.ride(105)
+    await day.pass_days(1)
+    receipt = await day.inner.get(f"/api/bills/{await day.first_bill()}/receipt")
+    [total] = receipt["totals"]
+    assert (total["net_minor"], total["tax_minor"], total["total_minor"]) == (287, 28, 315)
+    assert (receipt["is_exempt"], receipt["is_qualified"]) == (True, False), "the test's house has no number"
+    path = f"/api/bills/{await day.first_bill()}/receipt"
+    assert (await day.inner.house.call("GET", path, subject="bob"))[0] == 404

@@ -1,6 +1,8 @@
 """Cash at counters in the books, and the cashless ratio of a known mix."""
 
+import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from maas.events import FareRefunded, RideRated
+from maas.events import FareRefunded, RideRated, RideUnrated
 from payments.accounts import counter_cash, operator_counter_sales
 from payments.cashless import ratio_bp
 from services.platform.auth import Role
@@ -103,6 +105,27 @@ async def test_a_clerk_sells_for_their_own_operator(setting: WalletSetting) -> N
     assert (await sell(setting, 100, operator=None))[0] == 422
     assert (await sell(setting, 100, operator=None, operator_id="Tokai"))[0] == 201
     assert (await setting.house.call("POST", SALES, body={"amount": 1, "reference": "x"}))[0] == 403
+
+
+async def test_a_ride_not_made_after_all_is_taken_off_in_any_order(setting: WalletSetting) -> None:
+    """Rated, unrated, rated again with other shares: whatever arrives last, the last turn counts."""
+    rated = ridden({"Toei": 300})
+    fields = {name: getattr(rated, name) for name in RideUnrated.__dataclass_fields__ if name != "turn"}
+    unrated = RideUnrated(**fields, turn=1)
+    again = replace(rated, shares={"Tokai": 300}, turn=2)
+    for order in itertools.permutations((rated, unrated, again)):
+        order_id = uuid4()
+        for event in order:
+            await hear(setting, replace(event, order_id=order_id))
+    for order in itertools.permutations((rated, unrated)):
+        order_id = uuid4()
+        for event in order:
+            await hear(setting, replace(event, order_id=order_id))
+    answer = await setting.get("/api/cashless-ratio?first=2026-05&last=2026-05", role=Role.ANALYST)
+    assert [(row["operator_id"], row["cashless"]["amount_minor"]) for row in answer["operators"]] == [
+        ("Toei", 0),
+        ("Tokai", 6 * 300),
+    ]
 
 
 async def test_the_ratio_of_a_known_mix(setting: WalletSetting) -> None:
