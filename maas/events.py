@@ -58,13 +58,17 @@ class OrderPlaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderConfirmed:
-    """Everything is booked and paid. Ticketing issues the ticket from this alone."""
+    """Everything is booked and paid. Ticketing issues the ticket from this alone.
+
+    `on_one_code`: the riders wish to share a ticket, as far as one code can carry them.
+    """
 
     order_id: UUID
     traveller_id: str
     journey: Journey
     prices: tuple[JourneyPrice, ...]
     passengers: tuple[str, ...]
+    on_one_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

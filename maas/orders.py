@@ -77,7 +77,10 @@ class OrderedComponent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What was bought. `passengers` are names, one per rider, where a ship's manifest needs them."""
+    """What was bought. `passengers` are names, one per rider, where a ship's manifest needs them.
+
+    `on_one_code`: the riders wish to share a ticket.
+    """
 
     order_id: UUID
     offer_id: UUID
@@ -92,6 +95,7 @@ class Order:
     components: tuple[OrderedComponent, ...]
     placed_at: datetime
     expires_at: datetime
+    on_one_code: bool = False
 
     @property
     def refunded(self) -> Money:
@@ -108,7 +112,9 @@ class Placement:
     event: OrderPlaced | None = None
 
 
-def place(offer: Offer, *, order_id: UUID, passengers: tuple[str, ...], now: datetime) -> Placement:
+def place(
+    offer: Offer, *, order_id: UUID, passengers: tuple[str, ...], now: datetime, on_one_code: bool = False
+) -> Placement:
     """Take an offer whole. Refuses with OFFER_EXPIRED, PASSENGERS_REQUIRED."""
     if now >= offer.expires_at:
         return Placement(status=PlaceStatus.OFFER_EXPIRED)
@@ -129,6 +135,7 @@ def place(offer: Offer, *, order_id: UUID, passengers: tuple[str, ...], now: dat
         components=_components(offer.prices),
         placed_at=now,
         expires_at=offer.expires_at,
+        on_one_code=on_one_code,
     )
     return Placement(
         status=PlaceStatus.PLACED,
@@ -163,6 +170,7 @@ def confirm(order: Order) -> tuple[Order, OrderConfirmed]:
         journey=order.journey,
         prices=order.prices,
         passengers=order.passengers,
+        on_one_code=order.on_one_code,
     )
     return replace(order, state=OrderState.CONFIRMED), event
 

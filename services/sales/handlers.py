@@ -146,7 +146,11 @@ class SalesHandlers:
         offer = await self._own_offer(request.offer_id, call.caller)
         order_id = call.command_id
         placement = place(
-            offer, order_id=order_id, passengers=tuple(request.passengers), now=self.context.clock.now()
+            offer,
+            order_id=order_id,
+            passengers=tuple(request.passengers),
+            now=self.context.clock.now(),
+            on_one_code=request.on_one_code,
         )
         known = await self.store.find_order(order_id)
         if known is not None:

@@ -66,10 +66,14 @@ class OfferView(Model):
 
 
 class OrderRequest(Model):
-    """Take an offer. `passengers` are the riders' names, in the riders' order; ships need them."""
+    """Take an offer. `passengers` are the riders' names, in the riders' order; ships need them.
+
+    `on_one_code`: all riders on one ticket where that can be, as a family with one telephone wishes it.
+    """
 
     offer_id: UUID
     passengers: list[Name] = Field(default_factory=list, max_length=RIDERS_MAX)
+    on_one_code: bool = False
 
 
 class PaymentRequest(Model):

@@ -36,7 +36,7 @@ def _holder_routes(handlers: CodeHandlers) -> list[Route]:
             body=HolderDeviceIn,
             response=HolderDeviceView,
             status=201,
-            problems=("device_proof_invalid",),
+            problems=("device_proof_invalid", "conflict"),
         ),
         Route(
             method="GET",

@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 REISSUE_BATCH = 100
 IDLE_S = 5.0
+DEVICES_MAX = 10
 # Some editions are kept for a leak of keys; who moves a ticket more often is not moving house.
 EDITIONS_BY_HOLDER_MAX = EDITIONS_MAX - 56
 # Beyond, a validity is written in whole hours; a chain of the longest period hardly reaches further.
@@ -64,7 +65,11 @@ class Codes:
         """Keep a device's key, once it has shown that it holds it. Safe to repeat."""
         statement = registration_statement(traveller_id=traveller_id, public_key=wanted.public_key_bytes)
         _check_proof(wanted.public_key_bytes, wanted.signature_bytes, statement)
+        devices = await self.store.list_devices(traveller_id)
+        open_count = sum(each["closed_at"] is None for each in devices)
         device_id = uuid5(_DEVICES, f"{traveller_id}/{wanted.public_key_bytes.hex()}")
+        if open_count >= DEVICES_MAX and device_id not in {each["device_id"] for each in devices}:
+            raise Problem("conflict", detail=f"You have {DEVICES_MAX} devices. Report a lost one first.")
         now = self.context.clock.now()
         await self.store.insert_device(device_id, traveller_id, wanted.public_key_bytes, wanted.name, now)
         return await self.store.find_device(device_id, traveller_id)
@@ -151,10 +156,10 @@ class Codes:
         async with self.context.database.transaction() as tx:
             rows = await self.store.claim_tickets_of_keys(tx, leaked, now, after=after, limit=REISSUE_BATCH)
             for row in rows:
-                if can_be_written(_first_ticket(row)):
+                if can_be_written(_first_ticket(row)) and row["edition"] + 1 < EDITIONS_MAX:
                     await self._sign_anew(tx, row, now)
                 else:
-                    log.warning("ticket_not_signed_anew", ticket_ref=row["ticket_ref"], reason="old layout")
+                    log.warning("ticket_not_signed_anew", ticket_ref=row["ticket_ref"])
         return rows[-1]["ticket_ref"] if rows else None
 
     async def _tell_of_leaks(self) -> None:

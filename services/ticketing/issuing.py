@@ -46,7 +46,12 @@ class Issuing:
         now = self._context.clock.now()
         key = await asyncio.to_thread(self._keys.key_for, valid_from=event.journey.departs_at, now=now)
         issued = issue_tickets(
-            order_id=event.order_id, journey=event.journey, prices=event.prices, key=key, zone=self._zone
+            order_id=event.order_id,
+            journey=event.journey,
+            prices=event.prices,
+            key=key,
+            zone=self._zone,
+            are_together=event.on_one_code,
         )
         for ticket in issued:
             rider = event.prices[ticket.rider_index].rider

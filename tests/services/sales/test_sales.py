@@ -100,6 +100,17 @@ async def test_offer_order_pay(shop: Shop) -> None:
     assert [each["code"] for each in told["notifications"]] == ["order_confirmed"]
 
 
+async def test_a_family_that_wishes_one_code_is_confirmed_so(shop: Shop) -> None:
+    _, offer = await shop.offer(riders=["adult", "child"])
+    body = {"offer_id": offer["offer_id"], "passengers": ["花子", "太郎"], "on_one_code": True}
+    _, order = await shop.house.call("POST", "/api/orders", body=body)
+    assert (await shop.pay(order))[1]["state"] == "confirmed"
+    told = await shop.house.services["sales"].context.database.fetchval(
+        "select payload from outbox where event_type = 'OrderConfirmed'"
+    )
+    assert told["on_one_code"] is True
+
+
 async def test_repeating_a_command_changes_nothing(shop: Shop) -> None:
     order = await shop.order(key="same")
     first = await shop.pay(order, key="pay")

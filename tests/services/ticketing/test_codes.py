@@ -271,6 +271,17 @@ async def test_a_window_that_no_chain_covers_is_refused(counter: Counter, change
     assert (status, answer["code"]) == (422, "binding_invalid")
 
 
+async def test_nobody_keeps_a_drawer_full_of_telephones(counter: Counter) -> None:
+    phones = [Phone(counter) for _ in range(11)]
+    statuses = [(await phone.register())[0] for phone in phones]
+    assert statuses == [201] * 10 + [409]
+    assert (await phones[0].register())[0] == 201
+    await phones[1].call("DELETE", f"/api/ticket-devices/{phones[1].device_id}")
+    assert (await phones[10].register())[0] == 201
+    _, listed = await phones[0].call("GET", "/api/ticket-devices")
+    assert len(listed["devices"]) == 11
+
+
 async def test_two_telephones_bind_at_once_and_one_wins(counter: Counter) -> None:
     ticket = await buy(counter)
     phones = [Phone(counter), Phone(counter)]
