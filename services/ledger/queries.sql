@@ -103,8 +103,18 @@ order by account_id collate "C"
 -- name: count_transfers
 select count(*) from transfers where refusal is null
 
--- name: find_balance_as_of
--- What had been posted on $1 with effect before $2, as far as was recorded by $3.
+-- name: find_opened_account
+-- The terms of $1 and when it was opened (primary key).
+select account_id, bound, currency, min(opened_at) as opened_at from accounts
+where account_id = $1 group by account_id, bound, currency
+
+-- name: find_beginning
+-- When the first account was opened.
+select min(opened_at) from accounts
+
+-- name: find_balance_from_start
+-- What had been posted on $1 before the place ($2, $3), as far as was recorded by $4: reads the account's movements
+-- (indexes transfers_debit, transfers_credit).
 select coalesce(sum(amount_minor) filter (where debit = $1), 0)::bigint as debits_posted,
        coalesce(sum(amount_minor) filter (where credit = $1), 0)::bigint as credits_posted
 from (
@@ -114,7 +124,50 @@ from (
     select * from transfers
     where credit = $1 and refusal is null and kind in ('posted', 'post_pending')
 ) as movements
-where effective_at < $2 and recorded_at <= $3
+where (effective_at, sequence) < ($2, $3) and recorded_at <= $4
+
+-- name: find_balance_from_now
+-- The same, from the present balance back: reads what all accounts moved since (indexes transfers_effective and
+-- transfers_recorded).
+select sum(debits_posted)::bigint
+           - (select coalesce(sum(amount_minor), 0) from transfers
+              where debit = $1 and refusal is null and kind in ('posted', 'post_pending')
+                and (effective_at >= $2 or recorded_at > $4)
+                and not ((effective_at, sequence) < ($2, $3) and recorded_at <= $4))::bigint as debits_posted,
+       sum(credits_posted)::bigint
+           - (select coalesce(sum(amount_minor), 0) from transfers
+              where credit = $1 and refusal is null and kind in ('posted', 'post_pending')
+                and (effective_at >= $2 or recorded_at > $4)
+                and not ((effective_at, sequence) < ($2, $3) and recorded_at <= $4))::bigint as credits_posted
+from accounts
+where account_id = $1
+
+-- name: find_holds_at
+-- What was held on $1 before the place ($2, $3) by holds recorded by $4 that were open at that moment: neither
+-- resolved nor run out (indexes transfers_holds_debit, transfers_holds_credit, transfers_resolution).
+select coalesce(sum(amount_minor) filter (where debit = $1), 0)::bigint as debits_pending,
+       coalesce(sum(amount_minor) filter (where credit = $1), 0)::bigint as credits_pending
+from transfers as hold
+where (debit = $1 or credit = $1) and refusal is null and kind = 'pending'
+  and (effective_at, sequence) < ($2, $3) and recorded_at <= $4
+  and (timeout_s is null or recorded_at + make_interval(secs => timeout_s) > $4)
+  and not exists (select from transfers as resolution
+                  where resolution.pending_id = hold.transfer_id and resolution.refusal is null
+                    and resolution.recorded_at <= $4)
+
+-- name: search_transfers
+-- Movements from the place ($1, $2) on with effect before $3, recorded by $4; of the account $5, with the
+-- counterparty $6, of an amount from $7 to $8, each unless null; up to the sequence $9, at most $10 of them, by
+-- effective time (index transfers_effective, or those of the accounts).
+select * from transfers
+where refusal is null and kind in ('posted', 'post_pending')
+  and effective_at >= $1 and (effective_at, sequence) >= ($1, $2) and effective_at < $3 and recorded_at <= $4
+  and ($5::text is null or debit = $5 or credit = $5)
+  and ($6::text is null or debit = $6 or credit = $6)
+  and ($7::bigint is null or amount_minor >= $7) and ($8::bigint is null or amount_minor <= $8)
+  and sequence <= $9
+order by effective_at, sequence
+limit $10
 
 -- name: list_entries
 -- Movements of $1 up to the sequence $10 in the order of recording, by the two partial indexes; each filter that

@@ -10,6 +10,7 @@ from payments.ledger import AMOUNT_MINOR_MAX
 from payments.ports import TrialBalance
 from payments.transfers import Entry
 from services.ledger.handlers import LedgerHandlers
+from services.ledger.questions import LedgerQuestions, OpenedAccount, Place
 from services.ledger.store import EntryFilter, LedgerStore
 from services.platform.clock import Clock
 from services.platform.problem import Problem
@@ -35,15 +36,15 @@ class MoneyView(_Strict):
 
 
 class BalanceView(_Strict):
-    """The sums of an account. Pending sums are null for a moment in the past."""
+    """The sums of an account, at that date and as far as known then. Pending: holds that were open then."""
 
     account_id: str
     currency: str
     bound: str
     debits_posted: int
     credits_posted: int
-    debits_pending: int | None
-    credits_pending: int | None
+    debits_pending: int
+    credits_pending: int
     as_of: datetime
     known_at: datetime
 
@@ -110,17 +111,19 @@ class EntriesQuestion(_Strict):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-def build_routes(handlers: LedgerHandlers, store: LedgerStore, clock: Clock) -> list[Route]:
+def build_routes(
+    handlers: LedgerHandlers, store: LedgerStore, questions: LedgerQuestions, clock: Clock
+) -> list[Route]:
     """The endpoints."""
 
     async def get_trial_balance(_call: Call) -> TrialBalanceView:
         return _trial_balance_view(await handlers.get_trial_balance())
 
     async def get_account(call: Call) -> BalanceView:
-        return await _get_account(store, call.path["account_id"], call.query, clock.now())
+        return await _get_account(store, questions, call.path["account_id"], call.query, clock.now())
 
     async def list_entries(call: Call) -> EntriesView:
-        return await _list_entries(store, call.path["account_id"], call.query, clock.now())
+        return await _list_entries(store, questions, call.path["account_id"], call.query, clock.now())
 
     return [
         Route(
@@ -158,35 +161,43 @@ def build_routes(handlers: LedgerHandlers, store: LedgerStore, clock: Clock) -> 
 
 
 async def _get_account(
-    store: LedgerStore, account_id: str, question: BalanceQuestion, now: datetime
+    store: LedgerStore, questions: LedgerQuestions, account_id: str, asked: BalanceQuestion, now: datetime
 ) -> BalanceView:
-    totals = await store.get_account(account_id, now=now)
-    balance, account = totals.balance, totals.account
-    as_of, known_at = question.as_of or now, question.known_at or now
-    past = question.as_of is not None or question.known_at is not None
-    if max(as_of, known_at) > now:
-        raise Problem("question_unanswerable", detail=f"The books are known until {now.isoformat()}.")
-    debits, credits_ = balance.debits_posted, balance.credits_posted
-    if past:
-        debits, credits_ = await store.get_posted_as_of(account_id, as_of=as_of, known_at=known_at)
+    opened = await questions.get_opened(account_id)
+    as_of, known_at = asked.as_of or now, asked.known_at or now
+    refuse_future(now, as_of, known_at)
+    refuse_unknown_past(opened, known_at)
+    if asked.as_of is None and asked.known_at is None:
+        balance = (await store.get_account(account_id, now=now)).balance
+    else:
+        balance = await questions.get_balance_at(opened.account, Place(as_of), known_at=known_at)
     return BalanceView(
         account_id=account_id,
-        currency=account.currency,
-        bound=account.bound.value,
-        debits_posted=debits,
-        credits_posted=credits_,
-        debits_pending=None if past else balance.debits_pending,
-        credits_pending=None if past else balance.credits_pending,
+        currency=opened.account.currency,
+        bound=opened.account.bound.value,
+        debits_posted=balance.debits_posted,
+        credits_posted=balance.credits_posted,
+        debits_pending=balance.debits_pending,
+        credits_pending=balance.credits_pending,
         as_of=as_of,
         known_at=known_at,
     )
 
 
 async def _list_entries(
-    store: LedgerStore, account_id: str, question: EntriesQuestion, now: datetime
+    store: LedgerStore, questions: LedgerQuestions, account_id: str, question: EntriesQuestion, now: datetime
 ) -> EntriesView:
-    await store.get_account(account_id, now=now)  # an unknown account is an error, never an empty answer
-    _check_question(question, now)
+    known_at = question.known_at or now
+    refuse_future(now, known_at, question.effective_from)
+    check_range(
+        question.effective_from,
+        question.effective_until,
+        question.amount_minor_min,
+        question.amount_minor_max,
+    )
+    for each in (account_id, question.counterparty):
+        if each is not None:  # an unknown account is an error, never an empty answer
+            refuse_unknown_past(await questions.get_opened(each), known_at)
     entries = await store.list_entries(
         account_id,
         after_sequence=question.after_sequence,
@@ -202,26 +213,40 @@ async def _list_entries(
     )
     page = entries[: question.limit]
     return EntriesView(
-        entries=[_entry_view(entry) for entry in page],
+        entries=[build_entry_view(entry) for entry in page],
         next_after_sequence=page[-1].sequence if len(entries) > len(page) else None,
     )
 
 
-def _check_question(question: EntriesQuestion, now: datetime) -> None:
-    """A range that can hold nothing, or a time not yet reached, has no answer; an empty list would lie."""
-    first, last = question.effective_from, question.effective_until
+def refuse_future(now: datetime, *moments: datetime | None) -> None:
+    """Raise Problem for a time that has not come."""
+    for moment in moments:
+        if moment is not None and moment > now:
+            raise Problem(
+                "question_unanswerable",
+                detail=f"{moment.isoformat()} has not come: the books are known until {now.isoformat()}.",
+            )
+
+
+def refuse_unknown_past(opened: OpenedAccount, known_at: datetime) -> None:
+    """Raise Problem where nothing was known of the account yet; zero would be a guess."""
+    if known_at < opened.opened_at:
+        raise Problem(
+            "question_unanswerable",
+            detail=f"{opened.account.account_id} was opened at {opened.opened_at.isoformat()}.",
+        )
+
+
+def check_range(first: datetime | None, last: datetime | None, low: int | None, high: int | None) -> None:
+    """Raise Problem for a range that can hold nothing: an empty answer would lie."""
     if first is not None and last is not None and first >= last:
         raise Problem("question_unanswerable", detail="effective_from must be before effective_until.")
-    low, high = question.amount_minor_min, question.amount_minor_max
     if low is not None and high is not None and low > high:
         raise Problem("question_unanswerable", detail="amount_minor_min is above amount_minor_max.")
-    if question.known_at is not None and question.known_at > now:
-        raise Problem("question_unanswerable", detail=f"The books are known until {now.isoformat()}.")
-    if first is not None and first > now:
-        raise Problem("question_unanswerable", detail=f"{first.isoformat()} has not come yet.")
 
 
-def _entry_view(entry: Entry) -> EntryView:
+def build_entry_view(entry: Entry) -> EntryView:
+    """A recorded movement as it is shown."""
     transfer = entry.transfer
     return EntryView(
         sequence=entry.sequence,

@@ -4,7 +4,7 @@ from typing import Any
 
 from payments.accounts import Account, Bound
 from payments.ledger import AccountTotals
-from payments.transfers import Transfer, TransferCode, TransferKind
+from payments.transfers import Entry, Transfer, TransferCode, TransferKind
 
 
 def read_account(row: Any) -> Account:
@@ -39,3 +39,8 @@ def read_transfer(row: Any) -> Transfer:
         timeout_s=row["timeout_s"],
         currency=row["currency"],
     )
+
+
+def read_entry(row: Any) -> Entry:
+    """A transfer with its place in the books."""
+    return Entry(sequence=row["sequence"], transfer=read_transfer(row), recorded_at=row["recorded_at"])

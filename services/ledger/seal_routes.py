@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from payments.seals import Seal, text_of
+from services.ledger.questions import LedgerQuestions
 from services.ledger.routes import MoneyView
 from services.ledger.sealing import Sealer
-from services.ledger.store import LedgerStore
 from services.platform.clock import Clock
 from services.platform.problem import Problem
 from services.platform.service import Call, Route
@@ -76,7 +76,7 @@ class PrepaidView(_Strict):
     deposit_required: MoneyView
 
 
-def build_seal_routes(sealer: Sealer, store: LedgerStore, clock: Clock) -> list[Route]:
+def build_seal_routes(sealer: Sealer, questions: LedgerQuestions, clock: Clock) -> list[Route]:
     """The endpoints."""
 
     async def get_proof(call: Call) -> ProofView:
@@ -87,7 +87,7 @@ def build_seal_routes(sealer: Sealer, store: LedgerStore, clock: Clock) -> list[
         return SealsView(seals=[_seal_view(seal) for seal in seals])
 
     async def get_prepaid(call: Call) -> PrepaidView:
-        return await _get_prepaid(store, call.query.base_date, clock.now())
+        return await _get_prepaid(questions, call.query.base_date, clock.now())
 
     return [
         Route(
@@ -140,11 +140,14 @@ async def _get_proof(sealer: Sealer, transfer_id: UUID) -> ProofView:
     )
 
 
-async def _get_prepaid(store: LedgerStore, base_date: date, now: datetime) -> PrepaidView:
+async def _get_prepaid(questions: LedgerQuestions, base_date: date, now: datetime) -> PrepaidView:
     ends_at = datetime.combine(base_date + timedelta(days=1), time(), TOKYO)
     if ends_at > now:
         raise Problem("question_unanswerable", detail=f"{base_date} is not over yet in Japan.")
-    unused = await store.get_unused_prepaid_minor(before=ends_at, known_at=now)
+    beginning = await questions.find_beginning()
+    if beginning is None or ends_at <= beginning:
+        raise Problem("question_unanswerable", detail=f"The books were opened after {base_date}.")
+    unused = await questions.get_unused_prepaid_minor(before=ends_at, known_at=now)
     # Half, rounded up: a deposit of less than half would be too little.
     deposit = (unused + 1) // 2 if unused > DEPOSIT_ABOVE_MINOR else 0
     return PrepaidView(

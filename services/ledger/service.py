@@ -5,6 +5,8 @@ from pathlib import Path
 
 from payments.ports import LedgerPort
 from services.ledger.handlers import LedgerHandlers
+from services.ledger.past_routes import build_past_routes
+from services.ledger.questions import LedgerQuestions
 from services.ledger.routes import build_routes
 from services.ledger.seal_routes import build_seal_routes
 from services.ledger.sealing import Sealer
@@ -21,6 +23,7 @@ def build(context: ServiceContext) -> Service:
     store = LedgerStore(context.database)
     handlers = LedgerHandlers(store, context.clock)
     sealer = Sealer(context.database, store)
+    questions = LedgerQuestions(context.database, store)
 
     async def expire_holds() -> None:
         # Balances and bounds leave a hold out as soon as it ends; this only keeps the working set small.
@@ -41,8 +44,9 @@ def build(context: ServiceContext) -> Service:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         routes=[
-            *build_routes(handlers, store, context.clock),
-            *build_seal_routes(sealer, store, context.clock),
+            *build_routes(handlers, store, questions, context.clock),
+            *build_past_routes(questions, context.clock),
+            *build_seal_routes(sealer, questions, context.clock),
         ],
         ports={LedgerPort: handlers},
         workers=[expire_holds, seal],

@@ -6,7 +6,7 @@ Idea      Each batch is written by one statement, which checks what the decision
           while others are being written (ahead.py), and waits only for earlier ones whose order matters to
           it (decisions.py). What turns out otherwise, or cannot be decided ahead, is decided again in one
           transaction that locks its accounts in sorted order.
-Not here  The rules (payments/ledger.py), gathering of bursts (handlers.py).
+Not here  The rules (payments/ledger.py), gathering of bursts (handlers.py), the past (questions.py).
 Invariant The database repeats the promises that matter: bounds, debits = credits, immutability, one answer an
           id (migrations).
 """
@@ -27,7 +27,7 @@ from payments.ports import TrialBalance
 from payments.transfers import Entry, Transfer, TransferStatus
 from services.ledger.ahead import AccountsAhead
 from services.ledger.decisions import Decision, load_locked, write
-from services.ledger.rows import read_account, read_totals, read_transfer
+from services.ledger.rows import read_account, read_entry, read_totals
 from services.platform.database import Database, load_queries
 
 queries = load_queries(__file__)
@@ -139,14 +139,6 @@ class LedgerStore:
             raise AccountNotFound(f"No account is called {account_id!r}. Open it first, or correct the id.")
         return read_totals(row)
 
-    async def get_posted_as_of(
-        self, account_id: AccountId, *, as_of: datetime, known_at: datetime
-    ) -> tuple[int, int]:
-        """Debits and credits effective before `as_of`, as far as recorded by `known_at`."""
-        await self.await_writers()
-        row = await self._database.fetchrow(queries["find_balance_as_of"], account_id, as_of, known_at)
-        return row["debits_posted"], row["credits_posted"]
-
     async def list_entries(
         self, account_id: AccountId, *, after_sequence: int, limit: int, where: EntryFilter
     ) -> list[Entry]:
@@ -165,16 +157,7 @@ class LedgerStore:
             limit,
             horizon,
         )
-        return [
-            Entry(sequence=row["sequence"], transfer=read_transfer(row), recorded_at=row["recorded_at"])
-            for row in rows
-        ]
-
-    async def get_unused_prepaid_minor(self, *, before: datetime, known_at: datetime) -> int:
-        """What all wallets together held of movements effective before that instant, in yen."""
-        await self.await_writers()
-        unused: int = await self._database.fetchval(queries["get_unused_prepaid_value"], before, known_at)
-        return unused
+        return [read_entry(row) for row in rows]
 
     async def get_trial_balance(self, *, now: datetime) -> TrialBalance:
         """All balances from one snapshot."""

@@ -113,6 +113,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "getTrialBalance": ADMIN,
     "getLedgerAccount": ADMIN,
     "listLedgerEntries": ADMIN,
+    "getLedgerStatement": ADMIN,
+    "searchTransfers": ADMIN,
     "getTransferProof": ADMIN,
     "listSeals": ADMIN,
     "getUnusedPrepaidValue": ADMIN,

@@ -25,9 +25,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from payments.accounts import Balance
 from payments.ledger import Ledger, is_moving
 from payments.literal import START
 from payments.transfers import Transfer, TransferCode, TransferKind
+from services.ledger.questions import LedgerQuestions, Place
 from services.ledger.store import LedgerStore
 from services.platform.database import Database
 from services.platform.embedded.postgres import EmbeddedPostgres
@@ -113,7 +115,8 @@ class Crashes(RuleBasedStateMachine):
         for _ in range(size):
             one = data.draw(transfers(tuple(self.known)))
             self.known.append(one)
-            batch.append(_renamed(one, self.prefix))
+            effective_at = START + timedelta(seconds=data.draw(st.integers(-5, 5)))
+            batch.append(replace(_renamed(one, self.prefix), effective_at=effective_at))
         self.post(batch, crash, first, second)
 
     @rule(seconds=st.integers(1, 12))
@@ -130,19 +133,28 @@ class Crashes(RuleBasedStateMachine):
     def ask_about_the_past(self, known_back_s: int, effective_back_s: int) -> None:
         known_at = self.now - timedelta(seconds=known_back_s)
         as_of = START + timedelta(seconds=effective_back_s)
+        known = [(each, at) for each, at in self.pure.log if at <= known_at]
+        ended = {each.pending_id for each, _ in known}
+        moved = [each for each, _ in known if is_moving(each) and each.effective_at < as_of]
+        held = [
+            each
+            for each, at in known
+            if each.kind is TransferKind.PENDING
+            and each.effective_at < as_of
+            and each.transfer_id not in ended
+            and (each.timeout_s is None or at + timedelta(seconds=each.timeout_s) > known_at)
+        ]
+        questions = LedgerQuestions(self.servers.database, self.servers.ledgers[0])
         for account in self.accounts:
-            moved = [
-                transfer
-                for transfer, recorded_at in self.pure.log
-                if is_moving(transfer) and recorded_at <= known_at and transfer.effective_at < as_of
-            ]
             name = account.account_id
-            expected = (
-                sum(each.amount_minor for each in moved if each.debit == name),
-                sum(each.amount_minor for each in moved if each.credit == name),
+            expected = Balance(
+                account_id=name,
+                debits_posted=sum(each.amount_minor for each in moved if each.debit == name),
+                credits_posted=sum(each.amount_minor for each in moved if each.credit == name),
+                debits_pending=sum(each.amount_minor for each in held if each.debit == name),
+                credits_pending=sum(each.amount_minor for each in held if each.credit == name),
             )
-            store = self.servers.ledgers[0]
-            assert self._run(store.get_posted_as_of(name, as_of=as_of, known_at=known_at)) == expected
+            assert self._run(questions.get_balance_at(account, Place(as_of), known_at=known_at)) == expected
 
     def post(self, batch: list[Transfer], crash: Crash | None, first: int, second: int) -> None:
         self.ids.update(each.transfer_id for each in batch)
