@@ -36,6 +36,7 @@ def plan(
     *,
     at: Annotated[str, typer.Option(help="Local time, such as 2026-05-20T20:00; default: now.")] = "",
     arrive_by: Annotated[bool, typer.Option("--arrive-by", help="Be there by --at.")] = False,
+    cheapest: Annotated[bool, typer.Option("--cheapest", help="The cheapest journey first.")] = False,
     language: Annotated[str, typer.Option(help="Names in ja, en, ko, zh-Hans where known.")] = "",
     count: Annotated[int, typer.Option(help="Journeys at least, if there are so many.", min=1, max=20)] = 3,
     url: Annotated[str, typer.Option(help="The running house; default: the one of this data folder.")] = "",
@@ -45,6 +46,7 @@ def plan(
     Examples:
       maas plan 都庁前 大島 --at 2026-05-20T20:00
       maas plan Tochomae Takeshiba --language en
+      maas plan 都庁前 竹芝 --cheapest
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
     """
     settings = Settings.from_environment(os.environ)
@@ -55,6 +57,8 @@ def plan(
         "arriveBy": "true" if arrive_by else "false",
         "numItineraries": str(count),
     }
+    if cheapest:
+        query["rank"] = "price"
     if at:
         query["time"] = _checked_time(at)
     if language:
@@ -145,7 +149,19 @@ def _price_line(itinerary: dict[str, Any]) -> Text:
         f"{', '.join(media)}: 大人 adult {amounts[0]}, 小児 child {amounts[-1]}"
         for amounts, media in by_amounts.items()
     ]
-    return Text("   ".join(parts), style="green")
+    return Text("   ".join(parts) + _pass_line(itinerary), style="green")
+
+
+def _pass_line(itinerary: dict[str, Any]) -> str:
+    """The cheapest pass with what is left to pay beside it, where that is less than the adult's fares."""
+    app = (each["total"]["amount_minor"] for each in itinerary["prices"]
+           if (each["rider"], each["medium"]) == ("adult", "app") and each.get("total"))  # fmt: skip
+    fares = next(app, None)
+    for each in itinerary.get("passes", [])[:1]:
+        total = each["price"]["amount_minor"] + each["left"]["amount_minor"]
+        if fares is not None and total < fares:
+            return f"   {each['name']} {each['name_en']}: ¥{total:,}"
+    return ""
 
 
 def _time(text: str) -> datetime:

@@ -28,12 +28,13 @@ class Model(BaseModel):
 class OfferRequest(Model):
     """Ask for a firm price. `journey_id` comes from a search; `fare_class` is a ship's class.
 
+    What is sold is our own ticket, at the price of the medium `app`; the other media are paid at the gate.
     `pass_ids` are passes of the traveller's; each covers one rider of its category.
     """
 
     journey_id: Annotated[str, StringConstraints(min_length=1, max_length=8000)]
     riders: list[RiderCategory] = Field(min_length=1, max_length=RIDERS_MAX)
-    medium: FareMedium = FareMedium.APP
+    medium: Literal[FareMedium.APP] = FareMedium.APP
     fare_class: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
     pass_ids: list[UUID] = Field(default_factory=list, max_length=RIDERS_MAX)
 

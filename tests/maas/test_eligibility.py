@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 
 from maas.eligibility import Claim, ClaimStatus, find_home, judge_claim, list_unproven
+from maas.offers import service_date_of
 from maas.prices import RiderCategory
+from tests.support.fares import journey, ride
 
 TODAY = date(2026, 11, 20)
 ADULT, CHILD, SENIOR = RiderCategory.ADULT, RiderCategory.CHILD, RiderCategory.SENIOR
@@ -53,6 +55,16 @@ def test_helpers_need_a_disabled_rider_and_groups_their_number() -> None:
     assert list_unproven([DISABLED, HELPER, HELPER], held, on=TODAY) == [HELPER]
     assert list_unproven([GROUP] * 15, [], on=TODAY) == []
     assert list_unproven([GROUP] * 14, [], on=TODAY) == [GROUP] * 14
+
+
+def test_a_pass_year_ends_with_the_last_train_of_its_last_day() -> None:
+    """A Silver Pass holds through 9/30: the train at 24:30 is of that service date, not of 10/1."""
+    silver = [claim(SENIOR, date(2026, 10, 1), date(2027, 9, 30))]
+    assert list_unproven([SENIOR], silver, on=date(2027, 9, 30)) == []
+    assert list_unproven([SENIOR], silver, on=date(2027, 10, 1)) == [SENIOR]
+    train = ride("Toei.Oedo", "Tochomae", "Daimon", at="24:30", day=date(2027, 9, 30))
+    assert train.departs_at.date() == date(2027, 10, 1)
+    assert service_date_of(journey(train)) == date(2027, 9, 30)
 
 
 def test_an_islanders_home_is_the_claims() -> None:

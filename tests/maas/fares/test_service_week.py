@@ -1,5 +1,6 @@
 """A customer's service week: the rules together, from the rides as taps leave them."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
 
@@ -155,6 +156,31 @@ def test_passes_in_hand_cover_their_networks_and_hours_begin_with_the_first_entr
     assert rated.fares[1].fare.shares == {"Toei": 220}
     line = rated.fares[1].fare.addends[-1]
     assert (line.text, line.text_en) == ("24時間券 適用", "covered by 24-hour ticket")
+
+
+def test_a_pass_of_hours_covers_who_is_inside_when_it_ends_and_both_sides_of_the_night() -> None:
+    begun = datetime(2026, 5, 18, 9, 0, tzinfo=TOKYO)
+    held = PassInHand(
+        pass_id="p",  # noqa: S106 - a pass is no password
+        networks=frozenset({"tokyo_metro"}),
+        name="24時間券",
+        name_en="24-hour ticket",
+        usable_from=begun,
+        starts_at=begun,
+        ends_at=begun + timedelta(hours=24),
+        hours=24,
+    )
+    tomorrow = MONDAY + timedelta(days=1)
+    # The last train at 24:20, the first of the morning, and an entry at 08:59 that leaves the gate at 09:39.
+    late = replace(metro("08:59", day=tomorrow), arrives_at=begun + timedelta(hours=24, minutes=39))
+    rated = rate(
+        made("last train", metro("24:20")),
+        made("first train", metro("29:05")),
+        made("inside", late),
+        made("after", metro("09:40", day=tomorrow)),
+        passes=(held,),
+    )
+    assert [charge for _, charge in charges(rated)] == [0, 0, 0, 209]
 
 
 def test_a_pair_pays_half_and_a_helper_who_taps_alone_does_not() -> None:

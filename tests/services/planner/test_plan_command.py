@@ -40,6 +40,28 @@ async def test_an_unknown_price_is_said_with_its_reason(planning: PlanningHouse)
     assert "price unknown: no tariff knows the ship" in shown(answer)
 
 
+async def test_the_cheapest_comes_first_and_a_pass_that_pays_is_named(planning: PlanningHouse) -> None:
+    url = str(planning.house.client.make_url(""))
+    ranked = await ask_plan(url, ASKED | {"rank": "price"})
+    first, last = ranked["itineraries"][0], ranked["itineraries"][-1]
+    totals = [
+        next(price["total"]["amount_minor"] for price in each["prices"] if price["medium"] == "app")
+        for each in (first, last)
+    ]
+    assert totals[0] <= totals[1]
+    assert "one-day" not in shown(ranked)
+    # A pass at 100 yen with nothing left beside it is cheaper than any fare.
+    first["passes"] = [
+        {
+            "name": "都営まるごときっぷ",
+            "name_en": "Toei one-day pass",
+            "price": {"amount_minor": 100, "currency": "JPY"},
+            "left": {"amount_minor": 0, "currency": "JPY"},
+        }
+    ]
+    assert "Toei one-day pass: ¥100" in shown(ranked)
+
+
 def test_nothing_found_is_said() -> None:
     answer = {"from": {"name": "A"}, "to": {"name": "B"}, "direct": [], "itineraries": []}
     assert "No journey" in shown(answer)
