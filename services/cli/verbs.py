@@ -9,6 +9,7 @@ from services.cli.load import load
 from services.cli.plan import plan
 from services.cli.settle import settle
 from services.cli.shadow import shadow
+from services.cli.tides import tides
 from services.cli.up import up
 from services.cli.validate import validate
 from services.cli.validator.commands import validator
@@ -25,4 +26,5 @@ app = typer.Typer(
 for verb in (up, demo, load, plan, settle, check, shadow, validate):
     app.command()(verb)
 app.add_typer(keys, name="keys")
+app.add_typer(tides, name="tides")
 app.add_typer(validator, name="validator")

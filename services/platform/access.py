@@ -151,6 +151,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "lookUpPhoneCode": VALIDATOR | CLERK,
     "usePhoneCode": VALIDATOR | CLERK,
     "recordTaps": VALIDATOR,
+    "listFareTransactions": CLERK | ADMIN,
+    "importFareTransactions": CLERK | ADMIN,
     "putDevice": ADMIN,
     "getDevice": ADMIN,
     "listDevices": ADMIN,

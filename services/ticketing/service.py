@@ -25,6 +25,10 @@ from services.ticketing.routes import build_routes
 from services.ticketing.store import TicketingStore
 from services.ticketing.tap_store import TapStore
 from services.ticketing.tapping import Tapping
+from services.ticketing.tides.exporting import TidesExport
+from services.ticketing.tides.importing import TidesImport
+from services.ticketing.tides.routes import TidesDesk, build_tides_routes
+from services.ticketing.tides.tokens import TokenHasher
 from services.ticketing.travel.building import build_travel
 from services.ticketing.wallets import Wallets
 
@@ -42,6 +46,8 @@ def build(context: ServiceContext) -> Service:
     rating = Rating(context, store, taps, zone=ZONE)
     tapping = Tapping(context, store, taps, keys, rating, zone=ZONE)
     devices = DeviceDesk(context, taps, rating)
+    tokens = TokenHasher(context.data_dir / "keys" / "tides.key")
+    tides = TidesDesk(TidesExport(context.database, tokens), TidesImport(context, taps, zone=ZONE))
     wallets = Wallets(context.data_dir / "keys", ZONE)
     desk = Desk(context, store, code_store, keys, tapping)
 
@@ -53,6 +59,7 @@ def build(context: ServiceContext) -> Service:
 
     async def open_keys() -> None:
         await asyncio.to_thread(keys.open, context.clock.now())
+        await asyncio.to_thread(tokens.open)
 
     return Service(
         name="ticketing",
@@ -63,6 +70,7 @@ def build(context: ServiceContext) -> Service:
             *build_code_routes(CodeHandlers(store, code_store, codes, desk)),
             *build_device_routes(devices),
             *build_conflict_routes(Conflicts(store)),
+            *build_tides_routes(tides),
             *travel.routes,
         ],
         subscriptions=[

@@ -57,7 +57,7 @@ def sync(
     What it let through and the house would not have, is told: such passages are on record, and settled there.
 
     Examples:
-      MAAS_CLIENT_SECRET=... maas validator sync gate-7 --client-id gate-7@toei
+      maas validator sync gate-7 --client-id gate-7@toei    with MAAS_CLIENT_SECRET set
     """
     opened = ValidatorStore.open(store)
     try:
