@@ -6,37 +6,51 @@ Idea      1. Lay out the lines of the days around the search (windows.py; kept f
           2. Search forward: the earliest arrival for each number of rides.
           3. For each, search the mirrored timetable back from that arrival for the latest departure.
              To arrive by an hour, the other way round: latest departures first, then the earliest arrivals.
-          4. Move each interchange to where least is ridden (kernels/interchange.py).
+          4. Move each interchange to where least is ridden (found.py).
+          For all departures of some hours, `find_range`: one search of them all, which tells every journey
+          with its latest departure, so that step 3 falls away.
 Window    A search looks at the service days that can still be boarded on its day, that and the next. Only if
           nothing is found does it look further, up to two weeks, so a weekly ship is found and a metro query
           pays nothing. If the best arrival lies beyond the window, the window grows until it does not, since
           a later departure might arrive earlier. So the earliest arrival is exact; journeys with fewer rides
           are sought within the same window only.
+Bounds    With bounds (bounds.py) a search is several times faster and its answers are the same.
 Not here  Names and coordinates (streets.py, journey.py).
 Invariant The answer is a Pareto set: each journey has more rides than the next earlier arrival would need.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
 
+from routing.bounds import Bounds, no_bounds
 from routing.cancellations import Cancellations
-from routing.journey import Access, FoundJourney, Ride, service_day_start
-from routing.kernels.arrays import NONE, NOT_REACHED, Instances, Int32, Labels, allocate_labels
+from routing.found import read_journeys, tidy
+from routing.journey import Access, FoundJourney, service_day_start
+from routing.kernels.arrays import NOT_REACHED, BoundRows, Instances, Int32, Lines, Walks
 from routing.kernels.interchange import best_interchange
-from routing.kernels.raptor import search
+from routing.kernels.raptor import mark_departures, search
 from routing.timetable import Timetable
-from routing.windows import Window, lay_out
+from routing.windows import Layout, Window
+from routing.workspaces import Workspaces, make_room
 
 SEARCH_DAYS_AFTER = (1, 3, 7, 14)
 """Days after (or before) the day searched that are looked at, one after another until something is found."""
 
 INSTANCES_KEPT = 12
 """Laid-out windows kept: a few dates, both directions."""
+
+RANGE_S_MAX = 86_400
+"""The longest range of departures in one search."""
+
+DAY_S = 86_400
+
+Ends = tuple[Int32, Int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,27 +68,68 @@ class Query:
     ride_count_max: int = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The timetable seen forward, or mirrored: what the kernels read."""
+
+    lines: Lines
+    walks: Walks
+    bounds: BoundRows
+    layout: Layout
+
+
 class Router:
     """Searches one timetable, less what is cancelled. Safe to use from several threads.
 
-    Holds no state but laid-out windows. A change of cancellations is another router: see `replace_cancelled`.
+    Holds no state but laid-out windows and workspaces. A change of cancellations is another router: see
+    `replace_cancelled`. `bounds` must hold for the timetable; without them searches are slower.
     """
 
-    def __init__(self, timetable: Timetable, cancelled: Iterable[tuple[int, date]] = ()) -> None:
+    def __init__(
+        self,
+        timetable: Timetable,
+        cancelled: Iterable[tuple[int, date]] = (),
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
         self.timetable = timetable
+        self.bounds = bounds
         self.cancellations = Cancellations(timetable, cancelled)
+        self.workspaces = Workspaces(timetable.stop_count)
         self._laid_out: OrderedDict[Window, Instances] = OrderedDict()
+        self._starts: dict[int, int] = {}
         self._lock = Lock()
 
     def replace_cancelled(self, cancelled: Iterable[tuple[int, date]]) -> "Router":
         """A router with these trips cancelled on these dates, and no others; this one stays as it is."""
-        router = Router(self.timetable, cancelled)
+        router = Router(self.timetable, cancelled, bounds=self.bounds)
+        router.sides = self.sides
+        router.workspaces = self.workspaces
         with self._lock:
             for window, instances in self._laid_out.items():
                 changes = (self.cancellations, router.cancellations)
                 if not any(each.touches(window.days) for each in changes):
                     router._laid_out[window] = instances
         return router
+
+    @cached_property
+    def sides(self) -> tuple[Side, Side]:
+        """The timetable seen forward, and mirrored."""
+        here = self.timetable
+        return (
+            Side(
+                here.lines,
+                here.walks,
+                self.bounds.forward if self.bounds else no_bounds(),
+                Layout(here, is_mirrored=False),
+            ),
+            Side(
+                here.mirror,
+                here.mirror_walks,
+                self.bounds.mirror if self.bounds else no_bounds(),
+                Layout(here, is_mirrored=True),
+            ),
+        )
 
     def find_journeys(self, query: Query) -> list[FoundJourney]:
         """The Pareto set of arrival (departure, if arrive_by) and rides. Raises OutsideDates.
@@ -84,13 +139,25 @@ class Router:
         day, time_s = self.get_day_second(query.at)
         find = self._arrive_by if query.arrive_by else self._depart_at
         paths = find(query, day, time_s)
-        return [self._tidy(path) for path in reversed(paths)]
+        return [tidy(self.timetable, self.cancellations, path) for path in reversed(paths)]
+
+    def find_range(self, query: Query, length_s: int) -> list[FoundJourney]:
+        """Journeys than which none leaves later, arrives earlier and has fewer rides. Raises OutsideDates.
+
+        Of all that leave at `query.at` or later those that leave at most length_s later; if arrive_by, of all
+        that arrive at `at` or earlier those that arrive at most length_s earlier. In order of departure.
+        """
+        assert 0 < length_s <= RANGE_S_MAX, "the window holds every departure of the range"
+        day, time_s = self.get_day_second(query.at)
+        found = self._range(query, day, time_s, length_s)
+        found.sort(key=lambda path: (path.departs_s, path.arrives_s))
+        return [tidy(self.timetable, self.cancellations, path) for path in found]
 
     def get_day_second(self, at: datetime) -> tuple[int, int]:
         """The day that `at` is in, as an index, and the seconds from its start. Raises OutsideDates."""
         here = at.astimezone(self.timetable.zone)
         day = self._service_day(here)
-        return day, int(here.timestamp() - service_day_start(self.timetable, day).timestamp())
+        return day, int(here.timestamp()) - self._day_start(day)
 
     def _service_day(self, at: datetime) -> int:
         """The day of `at`. The night after the last day still belongs to the network."""
@@ -105,144 +172,197 @@ class Router:
         ends = list_access(self.timetable, range(min(2, self.timetable.stop_count)))
         at = get_instant(self.timetable, self.timetable.first_date, 0)
         for arrive_by in (False, True):
-            self.find_journeys(Query(at=at, access=ends, egress=ends, arrive_by=arrive_by))
+            query = Query(at=at, access=ends, egress=ends, arrive_by=arrive_by)
+            self.find_journeys(query)
+            self.find_range(query, 3600)
         change = np.empty(2, dtype=np.int32)
         first, second = (0, 0, 0, 0, 2), (0, 0, 0, 0, 1)
         best_interchange(self.timetable.lines, self.timetable.walks, first, second, change)
-
-    def lay_out(self, on: date) -> Instances:
-        """The instances that a search departing that day begins with; kept for the searches after it."""
-        before = self.timetable.overhang_days
-        day = self.timetable.get_day(on)
-        return self._instances(Window(day, before, SEARCH_DAYS_AFTER[0], is_mirrored=False))
-
-    def goal(self, ends: Sequence[Access]) -> Int32:
-        """For each stop the walk from there to the goal; NONE where there is none."""
-        goal = np.full(self.timetable.stop_count, NONE, dtype=np.int32)
-        for end in ends:
-            if goal[end.stop] == NONE or end.walk_s < goal[end.stop]:
-                goal[end.stop] = end.walk_s
-        return goal
 
     # Searches ----------------------------------------------------------------------------------------------
 
     def _depart_at(self, query: Query, day: int, time_s: int) -> list[FoundJourney]:
         before = self.timetable.overhang_days
-        labels, after = None, 0
-        for after in SEARCH_DAYS_AFTER:
-            labels = self.search_forward(query, Window(day, before, after, is_mirrored=False), time_s)
-            if self._is_reached(labels) or day + after >= self.timetable.day_count:
+        found, after = self._look_further(
+            lambda after: self.run(query, Window(day, before, after, is_mirrored=False), _instants(time_s)),
+            is_last=lambda after: day + after >= self.timetable.day_count,
+        )
+        while found:
+            best_s = min(path.arrives_s for path in found)
+            if best_s < (end_s := self._start_s(day + after + 1, day)):
                 break
-        assert labels is not None, "at least one window is searched"
-        if not self._is_reached(labels):
-            return []
-        while (best_s := int(labels.goal_s.min())) >= self._start_s(day + after + 1, day):
-            after += 1 + (best_s - self._start_s(day + after + 1, day)) // 86_400
-            labels = self.search_forward(query, Window(day, before, after, is_mirrored=False), time_s)
+            after += 1 + (best_s - end_s) // DAY_S
+            found = self.run(query, Window(day, before, after, is_mirrored=False), _instants(time_s))
         back = Window(day, before, after, is_mirrored=True)
-        paths = []
-        for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
-            found = self.search_backward(query, back, int(labels.goal_s[k]), earliest_s=time_s, rides=int(k))
-            assert found.goal_s[k] != NOT_REACHED, "what arrives can be followed back"
-            paths.append(self._read(query, back, found, int(k)))
-        return paths
+        return [
+            self._only(
+                self.run(
+                    query, back, _instants(-path.arrives_s), latest_s=-time_s, ride_count_max=len(path.rides)
+                ),
+                path,
+            )
+            for path in found
+        ]
 
     def _arrive_by(self, query: Query, day: int, time_s: int) -> list[FoundJourney]:
         overhang = self.timetable.overhang_days
-        labels, before = None, 0
-        for reach in SEARCH_DAYS_AFTER:
-            before = reach + overhang
-            labels = self.search_backward(query, Window(day, before, 0, is_mirrored=True), time_s)
-            if self._is_reached(labels) or day - before < 0:
+        found, reach = self._look_further(
+            lambda reach: self.run(
+                query, Window(day, reach + overhang, 0, is_mirrored=True), _instants(-time_s)
+            ),
+            is_last=lambda reach: day - reach - overhang < 0,
+        )
+        while found:
+            best_s = max(path.departs_s for path in found)
+            if best_s >= (begin_s := self._start_s(day - reach, day)):
                 break
-        assert labels is not None, "at least one window is searched"
-        if not self._is_reached(labels):
-            return []
-        while -(best_s := int(labels.goal_s.min())) < self._start_s(day - before + overhang, day):
-            before += 1 + (self._start_s(day - before + overhang, day) + best_s) // 86_400
-            labels = self.search_backward(query, Window(day, before, 0, is_mirrored=True), time_s)
-        there = Window(day, before, 0, is_mirrored=False)
-        paths = []
-        for k in np.flatnonzero(labels.goal_s != NOT_REACHED):
-            leaves_s = -int(labels.goal_s[k])
-            found = self.search_forward(query, there, leaves_s, latest_s=time_s, rides=int(k))
-            assert found.goal_s[k] != NOT_REACHED, "what departs can be followed"
-            paths.append(self._read(query, there, found, int(k)))
-        return paths
+            reach += 1 + (begin_s - best_s) // DAY_S
+            window = Window(day, reach + overhang, 0, is_mirrored=True)
+            found = self.run(query, window, _instants(-time_s))
+        there = Window(day, reach + overhang, 0, is_mirrored=False)
+        return [
+            self._only(
+                self.run(
+                    query,
+                    there,
+                    _instants(path.departs_s),
+                    latest_s=time_s,
+                    ride_count_max=len(path.rides),
+                ),
+                path,
+            )
+            for path in found
+        ]
 
-    def search_forward(
-        self,
-        query: Query,
-        window: Window,
-        time_s: int,
-        *,
-        latest_s: int | None = None,
-        rides: int | None = None,
-    ) -> Labels:
-        """The kernel from the access stops, leaving at time_s, to the egress stops."""
-        labels = allocate_labels(
-            ride_count_max=rides or query.ride_count_max, stop_count=self.timetable.stop_count
-        )
-        search(
-            self.timetable.lines,
-            self._instances(window),
-            self.timetable.walks,
-            (
-                np.array([access.stop for access in query.access], dtype=np.int32),
-                np.array([time_s + access.walk_s for access in query.access], dtype=np.int32),
-            ),
-            self.goal(query.egress),
-            int(NOT_REACHED) - 1 if latest_s is None else latest_s,
-            labels,
-        )
-        return labels
+    def _range(self, query: Query, day: int, time_s: int, length_s: int) -> list[FoundJourney]:
+        overhang = self.timetable.overhang_days
+        is_mirrored = query.arrive_by
+        # The kernel's own time: backwards, if mirrored.
+        begin_s = -time_s if is_mirrored else time_s
 
-    def search_backward(
-        self,
-        query: Query,
-        window: Window,
-        time_s: int,
-        *,
-        earliest_s: int | None = None,
-        rides: int | None = None,
-    ) -> Labels:
-        """The kernel back in time, from the egress stops, being there by time_s."""
-        labels = allocate_labels(
-            ride_count_max=rides or query.ride_count_max, stop_count=self.timetable.stop_count
-        )
-        search(
-            self.timetable.mirror,
-            self._instances(window),
-            self.timetable.mirror_walks,
-            (
-                np.array([egress.stop for egress in query.egress], dtype=np.int32),
-                np.array([egress.walk_s - time_s for egress in query.egress], dtype=np.int32),
-            ),
-            self.goal(query.access),
-            int(NOT_REACHED) - 1 if earliest_s is None else -earliest_s,
-            labels,
-        )
-        return labels
+        def make_window(reach: int) -> Window:
+            if is_mirrored:
+                return Window(day, reach + overhang, 0, is_mirrored=True)
+            return Window(day, overhang, reach, is_mirrored=False)
+
+        def find(reach: int) -> list[FoundJourney]:
+            # Departures of the next day need the day after that.
+            window = make_window(reach + (begin_s + length_s > DAY_S))
+            return self.run(query, window, self.list_departures(query, window, begin_s, length_s))
+
+        def is_last(reach: int) -> bool:
+            return day - reach - overhang < 0 if is_mirrored else day + reach >= self.timetable.day_count
+
+        found, reach = self._look_further(find, is_last=is_last)
+        while found and not is_last(reach):
+            if is_mirrored:
+                missing_s = self._start_s(day - reach, day) - min(path.departs_s for path in found)
+            else:
+                missing_s = max(path.arrives_s for path in found) - self._start_s(day + reach + 1, day) + 1
+            if missing_s <= 0:
+                break
+            reach += 1 + missing_s // DAY_S
+            found = find(reach)
+        # Those that leave after the range have ruled out others.
+        if is_mirrored:
+            return [path for path in found if path.arrives_s >= time_s - length_s]
+        return [path for path in found if path.departs_s <= time_s + length_s]
 
     @staticmethod
-    def _is_reached(labels: Labels) -> bool:
-        return bool((labels.goal_s != NOT_REACHED).any())
+    def _look_further(
+        find: Callable[[int], list[FoundJourney]], *, is_last: Callable[[int], bool]
+    ) -> tuple[list[FoundJourney], int]:
+        """What is found, and how many days were looked at for it."""
+        found: list[FoundJourney] = []
+        reach = 0
+        for reach in SEARCH_DAYS_AFTER:
+            found = find(reach)
+            if found or is_last(reach):
+                break
+        return found, reach
+
+    @staticmethod
+    def _only(turned: list[FoundJourney], path: FoundJourney) -> FoundJourney:
+        """The way back of a journey that is in a Pareto set: with fewer rides there is none."""
+        assert len(turned) == 1, "what arrives can be followed back"
+        assert len(turned[0].rides) == len(path.rides), "each ride pays"
+        return turned[0]
+
+    def run(
+        self,
+        query: Query,
+        window: Window,
+        departs_s: Int32,
+        *,
+        latest_s: int = int(NOT_REACHED) - 1,
+        ride_count_max: int | None = None,
+    ) -> list[FoundJourney]:
+        """The kernel, once. Times are the kernel's: if the window is mirrored, negative and backwards."""
+        if not len(departs_s):
+            return []
+        side, instances = self.sides[window.is_mirrored], self.get_instances(window)
+        access, egress = ends_of(query, is_mirrored=window.is_mirrored)
+        rides = ride_count_max or query.ride_count_max
+        times = 1
+        while True:
+            found = make_room(times)
+            with self.workspaces.take(instance_count=len(instances.rows), ride_count_max=rides) as workspace:
+                count = search(
+                    side.lines,
+                    instances,
+                    side.walks,
+                    side.bounds,
+                    access,
+                    egress,
+                    departs_s,
+                    latest_s,
+                    rides,
+                    workspace,
+                    found,
+                )
+            if count >= 0:
+                return read_journeys(self.timetable, window, query, found, count)
+            times *= 4
+
+    def list_departures(self, query: Query, window: Window, begin_s: int, length_s: int) -> Int32:
+        """Just after the range's end, and when one would leave in it to board something, the last first.
+
+        The kernel's times, see `run`.
+        """
+        side = self.sides[window.is_mirrored]
+        access, _ = ends_of(query, is_mirrored=window.is_mirrored)
+        is_departure = np.zeros(length_s + 1, dtype=np.bool_)
+        mark_departures(side.lines, self.get_instances(window), access, begin_s, is_departure)
+        # After the end too, so that nobody leaves in the range who would better leave after it.
+        return (np.append(np.flatnonzero(is_departure), length_s + 1)[::-1] + begin_s).astype(np.int32)
 
     # Windows -----------------------------------------------------------------------------------------------
 
+    def lay_out(self, on: date) -> Instances:
+        """The instances that a search departing that day begins with; kept for the searches after it."""
+        before = self.timetable.overhang_days
+        day = self.timetable.get_day(on)
+        return self.get_instances(Window(day, before, SEARCH_DAYS_AFTER[0], is_mirrored=False))
+
+    def _day_start(self, day: int) -> int:
+        """A service day's start, in seconds since 1970."""
+        if day not in self._starts:
+            self._starts[day] = int(service_day_start(self.timetable, day).timestamp())
+        return self._starts[day]
+
     def _start_s(self, day: int, searched: int) -> int:
         """A service day's start, in seconds after the start of the day searched."""
-        start = service_day_start(self.timetable, day).timestamp()
-        return int(start - service_day_start(self.timetable, searched).timestamp())
+        return self._day_start(day) - self._day_start(searched)
 
-    def _instances(self, window: Window) -> Instances:
+    def get_instances(self, window: Window) -> Instances:
+        """The window, laid out."""
         with self._lock:
             known = self._laid_out.get(window)
             if known is not None:
                 self._laid_out.move_to_end(window)
                 return known
-        laid_out = lay_out(
-            self.timetable, self.cancellations, window, lambda day: self._start_s(day, window.day)
+        laid_out = self.sides[window.is_mirrored].layout.lay_out(
+            self.cancellations, window, lambda day: self._start_s(day, window.day)
         )
         with self._lock:
             self._laid_out[window] = laid_out
@@ -250,96 +370,12 @@ class Router:
                 self._laid_out.popitem(last=False)
         return laid_out
 
-    # Answers -----------------------------------------------------------------------------------------------
 
-    def _read(self, query: Query, window: Window, labels: Labels, round_: int) -> FoundJourney:
-        """The journey that the labels hold for so many rides."""
-        instances = self._instances(window)
-        goal = stop = int(labels.goal_stop[round_])
-        rides: list[Ride] = []
-        for k in range(round_, 0, -1):
-            ride, boarded = self._ride(window, instances, labels, k, stop)
-            rides.append(ride)
-            stop = boarded if k == 1 else int(labels.ready_from[k - 1, boarded])
-        start = _nearest(query.egress if window.is_mirrored else query.access, stop)
-        end = _nearest(query.access if window.is_mirrored else query.egress, goal)
-        if window.is_mirrored:
-            return self._found(window.day, end, rides, start)
-        return self._found(window.day, start, rides[::-1], end)
-
-    def _found(self, day: int, access: Access, rides: Sequence[Ride], egress: Access) -> FoundJourney:
-        early_s = int(self.timetable.lines.board_early_s[rides[0].line])
-        return FoundJourney(day=day, access=access, rides=tuple(rides), egress=egress, check_in_s=early_s)
-
-    def _ride(
-        self, window: Window, instances: Instances, labels: Labels, round_: int, stop: int
-    ) -> tuple[Ride, int]:
-        """The ride that alights at the stop in this round, and the stop it was boarded at."""
-        instance = int(labels.ride_instance[round_, stop])
-        line, run = int(instances.lines[instance]), int(labels.ride_run[round_, stop])
-        board, alight = int(labels.ride_board[round_, stop]), int(labels.ride_alight[round_, stop])
-        lines = self.timetable.mirror if window.is_mirrored else self.timetable.lines
-        boarded = int(lines.stops[lines.stop_offsets[line] + board])
-        shift_s = int(instances.shifts_s[instance])
-        if window.is_mirrored:
-            position_count = int(lines.stop_offsets[line + 1] - lines.stop_offsets[line])
-            run_count = int(lines.time_offsets[line + 1] - lines.time_offsets[line]) // position_count
-            board, alight = position_count - 1 - alight, position_count - 1 - board
-            run, shift_s = run_count - 1 - run, -shift_s
-        on = service_day_start(self.timetable, window.day) + timedelta(seconds=shift_s, hours=12)
-        day = (on.date() - self.timetable.first_date).days
-        return self._timed(line=line, run=run, day=day, shift_s=shift_s, board=board, alight=alight), boarded
-
-    def _timed(self, *, line: int, run: int, day: int, shift_s: int, board: int, alight: int) -> Ride:
-        lines = self.timetable.lines
-        position_count = int(lines.stop_offsets[line + 1] - lines.stop_offsets[line])
-        times = int(lines.time_offsets[line]) + run * position_count
-        return Ride(
-            line=line,
-            run=run,
-            day=day,
-            board=board,
-            alight=alight,
-            departs_s=int(lines.departures[times + board]) + shift_s,
-            arrives_s=int(lines.arrivals[times + alight]) + shift_s,
-        )
-
-    def _stretch(self, ride: Ride, position: int) -> tuple[int, int]:
-        return self.cancellations.stretch(line=ride.line, run=ride.run, day=ride.day, position=position)
-
-    def _tidy(self, path: FoundJourney) -> FoundJourney:
-        """Change where least is ridden; the vehicles, the departure and the arrival stay."""
-        rides = list(path.rides)
-        change = np.empty(2, dtype=np.int32)
-        for i in range(len(rides) - 1):
-            first, second = rides[i], rides[i + 1]
-            shift_1, shift_2 = self._start_s(first.day, path.day), self._start_s(second.day, path.day)
-            cost = best_interchange(
-                self.timetable.lines,
-                self.timetable.walks,
-                (first.line, first.run, shift_1, first.board, self._stretch(first, first.board)[1]),
-                (second.line, second.run, shift_2, self._stretch(second, second.alight)[0], second.alight),
-                change,
-            )
-            assert cost != NOT_REACHED, "the interchange found by the search is one of those tried"
-            alight, board = int(change[0]), int(change[1])
-            rides[i] = self._timed(
-                line=first.line,
-                run=first.run,
-                day=first.day,
-                shift_s=shift_1,
-                board=first.board,
-                alight=alight,
-            )
-            rides[i + 1] = self._timed(
-                line=second.line,
-                run=second.run,
-                day=second.day,
-                shift_s=shift_2,
-                board=board,
-                alight=second.alight,
-            )
-        return self._found(path.day, path.access, rides, path.egress)
+def ends_of(query: Query, *, is_mirrored: bool) -> tuple[Ends, Ends]:
+    """A query's access and egress as the kernel reads them; in a mirrored search the other way round."""
+    ends = query.egress, query.access
+    access, egress = ends if is_mirrored else ends[::-1]
+    return _as_arrays(access), _as_arrays(egress)
 
 
 def list_access(timetable: Timetable, stops: Sequence[int]) -> list[Access]:
@@ -359,6 +395,17 @@ def get_instant(timetable: Timetable, on: date, seconds: int) -> datetime:
     return datetime.fromtimestamp(start.timestamp() + seconds, tz=timetable.zone)
 
 
+def _instants(seconds: int) -> Int32:
+    return np.array([seconds], dtype=np.int32)
+
+
+def _as_arrays(ends: Sequence[Access]) -> Ends:
+    return (
+        np.array([end.stop for end in ends], dtype=np.int32),
+        np.array([end.walk_s for end in ends], dtype=np.int32),
+    )
+
+
 def _reach(offsets: Int32, targets: Int32, walk_s: Int32, stops: Sequence[int]) -> list[Access]:
     ways = {stop: Access(stop=stop, walk_s=0, via=stop) for stop in stops}
     for stop in stops:
@@ -367,7 +414,3 @@ def _reach(offsets: Int32, targets: Int32, walk_s: Int32, stops: Sequence[int]) 
             if target not in ways or seconds < ways[target].walk_s:
                 ways[target] = Access(stop=target, walk_s=seconds, via=stop)
     return list(ways.values())
-
-
-def _nearest(ends: Sequence[Access], stop: int) -> Access:
-    return min((end for end in ends if end.stop == stop), key=lambda end: end.walk_s)

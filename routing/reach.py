@@ -14,8 +14,9 @@ from datetime import datetime
 import numpy as np
 
 from routing.journey import Access
-from routing.kernels.arrays import NOT_REACHED, Int32, Labels
-from routing.raptor import SEARCH_DAYS_AFTER, Query, Router
+from routing.kernels.arrays import NOT_REACHED, Int32
+from routing.kernels.raptor import search_all
+from routing.raptor import SEARCH_DAYS_AFTER, Query, Router, ends_of
 from routing.windows import Window
 
 LIMIT_S_MAX = SEARCH_DAYS_AFTER[0] * 86_400
@@ -51,34 +52,34 @@ def find_reach(
     day, time_s = router.get_day_second(at)
     overhang = router.timetable.overhang_days
     if arrive_by:
-        query = Query(at=at, access=(), egress=ends, ride_count_max=ride_count_max)
+        query = Query(at=at, access=(), egress=ends)
         window = Window(day, SEARCH_DAYS_AFTER[0] + overhang, 0, is_mirrored=True)
-        labels = router.search_backward(query, window, time_s, earliest_s=time_s - limit_s)
         start_s = -time_s
     else:
-        query = Query(at=at, access=ends, egress=(), ride_count_max=ride_count_max)
+        query = Query(at=at, access=ends, egress=())
         window = Window(day, overhang, SEARCH_DAYS_AFTER[0], is_mirrored=False)
-        labels = router.search_forward(query, window, time_s, latest_s=time_s + limit_s)
         start_s = time_s
-    best_s, rides = _earliest(labels)
-    stops = np.flatnonzero((best_s != NOT_REACHED) & (best_s <= start_s + limit_s))
+    side, instances = router.sides[window.is_mirrored], router.get_instances(window)
+    there_s = np.empty(router.timetable.stop_count, dtype=np.int32)
+    rides = np.empty(router.timetable.stop_count, dtype=np.int32)
+    with router.workspaces.take(
+        instance_count=len(instances.rows), ride_count_max=ride_count_max
+    ) as workspace:
+        search_all(
+            side.lines,
+            instances,
+            side.walks,
+            ends_of(query, is_mirrored=window.is_mirrored)[0],
+            start_s,
+            start_s + limit_s,
+            ride_count_max,
+            workspace,
+            there_s,
+            rides,
+        )
+    stops = np.flatnonzero(there_s != NOT_REACHED)
     return Reach(
         stops=stops.astype(np.int32),
-        seconds=(best_s[stops] - start_s).astype(np.int32),
+        seconds=(there_s[stops] - start_s).astype(np.int32),
         rides=rides[stops],
     )
-
-
-def _earliest(labels: Labels) -> tuple[Int32, Int32]:
-    """When one can be at each stop, and with how many rides."""
-    # Readiness is being there, but where it is a change at the same stop; there alighting is earlier.
-    best_s = labels.ready_s[0].copy()
-    rides = np.zeros(len(best_s), dtype=np.int32)
-    for k in range(1, len(labels.alight_s)):
-        there_s = np.minimum(labels.alight_s[k], labels.ready_s[k])
-        earlier = np.flatnonzero(there_s < best_s)
-        if not len(earlier):
-            break  # One more ride gets nobody further, so two more do not.
-        best_s[earlier] = there_s[earlier]
-        rides[earlier] = k
-    return best_s, rides

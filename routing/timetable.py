@@ -274,7 +274,7 @@ def open_timetable(folder: Path) -> Timetable:
             languages=tuple(manifest["languages"]),
             **groups,
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError) as error:
         raise NetworkUnreadable(f"{folder} is no complete compiled network: {error}") from error
 
 
@@ -338,17 +338,15 @@ def index_boardings(
 
 
 def _open_group(folder: Path, name: str, kind: type) -> Any:
-    # Copy-on-write maps look writable, so mapped and fresh arrays have one compiled kernel. Nobody writes.
     return kind(
-        *(
-            _as_plain(np.load(folder / f"{name}.{field}.npy", mmap_mode="c", allow_pickle=False))
-            for field in kind._fields  # type: ignore[attr-defined]
-        )
+        *(map_array(folder / f"{name}.{field}.npy") for field in kind._fields)  # type: ignore[attr-defined]
     )
 
 
-def _as_plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return array.view(np.ndarray)
+def map_array(path: Path) -> npt.NDArray[Any]:
+    """A saved array by memory map. Raises OSError, EOFError, ValueError."""
+    # Copy-on-write maps look writable, so mapped and fresh arrays have one compiled kernel. Nobody writes.
+    return np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)  # type: ignore[no-any-return]
 
 
 def _check_offsets(offsets: npt.NDArray[Any], *, owners: int, owned: int, what: str) -> None:

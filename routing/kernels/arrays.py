@@ -6,10 +6,11 @@ Idea      A *line* is a group of *runs* (vehicles) that call at the same stops i
           a binary search in one column. A run is one trip, or several trips linked by an in-seat transfer,
           laid end to end: staying seated is then no interchange, and the search need not know.
           Times are whole seconds after the start of the run's own service day and may pass 24 h. An
-          *instance* is a line on one service day; its shift is that day's start, in seconds after the start
+          *instance* is a line on its service days; each day's shift is its start, in seconds after the start
           of the day the search is about. So a train at 25:10 yesterday and one at 01:10 today compare.
           Where some trips are cancelled on a day, the line is several instances that day, each a rectangle
-          of what still runs: a range of its runs and a range of its positions.
+          of what still runs: a range of its runs and a range of its positions. *Bounds* are least times and
+          rides between stops whatever the hour; what is sure to be too late for the goal is not followed.
           A *mirrored* timetable (times negated, stops and runs in reverse, boarding and alighting swapped)
           turns "arrive by" into "depart at": one kernel, one proof.
 Sentinels NOT_REACHED for times, NONE for indices. Both defined here only.
@@ -81,70 +82,187 @@ class Walks(NamedTuple):
     change_s: Int32
 
 
+# Columns of Instances.rows.
+LINE = 0
+STOP_BEGIN = 1
+POSITION_COUNT = 2
+POSITION_TO = 3
+TIME_BEGIN = 4
+RUN_FROM = 5
+RUN_COUNT = 6
+SHIFT_BEGIN = 7
+SHIFT_END = 8
+BOARD_EARLY = 9
+ALIGHT_LATE = 10
+ROW_WIDTH = 11
+
+# Columns of Instances.entries, the first two also of Instances.alights.
+INSTANCE = 0
+POSITION = 1
+NEXT_STOP = 2
+GAIN = 3
+
+
 class Instances(NamedTuple):
-    """Lines on the service days around a search. I instances, E boardable (instance, position) pairs.
+    """Lines on the service days around a search. I instances, D days of theirs, E entries, A alights.
 
-    An instance is the runs [run_from, run_to) of its line, ridden to before position_to at most. Where it
-    begins is in the entries: none is before that. An untouched line is one instance, all its runs and
-    positions.
+    An instance is some runs of a line, ridden to before a position at most, on one or several days; where it
+    begins is in the entries. An untouched line is one instance, all its runs and positions, on all its days:
+    the runs of one day come before those of the next at every position, so they are one long column of runs.
+    What a search asks of an instance is a row, so that it is fetched at once.
 
-    lines          int32[I]    the line
-    run_from, run_to int32[I]  its runs, at least one
-    position_to    int32[I]    the position after the last that it may be ridden to
-    shifts_s       int32[I]    its service day's start, seconds after the start of the day searched
-    stop_offsets   int32[S+1]  stop s owns [stop_offsets[s], stop_offsets[s+1]) of the next two
-    entry_instances int32[E]   an instance that can be boarded at s
-    entry_positions int32[E]   and where
+    rows       int32[I, ROW_WIDTH]  the line, where its stops begin, how many they are; POSITION_TO, the
+                             position after the last that it may be ridden to; TIME_BEGIN, where the times
+                             of its first run begin, the line's RUN_FROM-th; how many runs a day; its slice
+                             of shifts_s; the line's board_early_s and alight_late_s
+    shifts_s   int32[D]      the start of the instance's service days, seconds after the start of the day
+                             searched; rising within an instance
+    entry_offsets int32[S+1] stop s owns entries[entry_offsets[s] : entry_offsets[s+1]]
+    entries    int32[E, 4]   an instance that can be boarded at s, at which position, the stop after that, and
+                             the GAIN: who is ready at s at t and boards there is, by the bounds (below), no
+                             nearer the goal than who alights at the next stop at t + GAIN
+    alight_offsets int32[S+1] likewise of
+    alights    int32[A, 2]   an instance that can be alighted at, and at which position
     """
 
-    lines: Int32
-    run_from: Int32
-    run_to: Int32
-    position_to: Int32
+    rows: Int32
     shifts_s: Int32
-    stop_offsets: Int32
-    entry_instances: Int32
-    entry_positions: Int32
+    entry_offsets: Int32
+    entries: Int32
+    alight_offsets: Int32
+    alights: Int32
 
 
-class Labels(NamedTuple):
-    """What a search writes; the caller allocates. K rounds (rides at most), row k is what k rides reach.
+class BoundRows(NamedTuple):
+    """Least times and rides between groups of stops, whatever the hour. C groups.
 
-    alight_s      int32[K+1, S]  earliest alighting with k rides, where that beats fewer rides
-    ready_s       int32[K+1, S]  earliest readiness to board after k rides (row 0: the access walks)
-    ready_from    int32[K+1, S]  the stop alighted at before that readiness; NONE in row 0
-    ride_instance int32[K+1, S]  the ride that alights: its instance,
-    ride_run      int32[K+1, S]  run (counted among all runs of the line),
+    groups  int32[S]      the group that a stop is in
+    times   uint16[C, C]  times[g, h]: no stop of h, alighted at, is nearer than this to alighting at a stop
+                          of g; units of BOUND_UNIT_S, rounded down; UNREACHABLE if it cannot be done at all
+    rides   uint8[C, C]   likewise the fewest rides; RIDES_UNREACHABLE
+    """
+
+    groups: Int32
+    times: npt.NDArray[np.uint16]
+    rides: npt.NDArray[np.uint8]
+
+
+BOUND_UNIT_S = 4
+UNREACHABLE = 65_535
+RIDES_UNREACHABLE = 100
+
+
+class Workspace(NamedTuple):
+    """What a search writes while it runs; the shell keeps it for the next. K rides at most, row k is k rides.
+
+    Between searches alight_s, ready_s and caught hold NOT_REACHED, first NONE, the sets False.
+
+    alight_s      int32[K+1, S]  earliest alighting with at most k rides
+    ready_s       int32[K+1, S]  earliest readiness to board after at most k rides (row 0: the access walks)
+    caught        int32[K+1, I]  the earliest run of the instance that k rides have boarded, counted over its
+                                 days, times CAUGHT_POSITIONS, plus the position it was boarded at
+    ready_from    int32[K+1, S]  the stop alighted at before that readiness; in row 0 an index of `access`
+    ride_instance int32[K+1, S]  the ride that alights there after k: its instance,
+    ride_shift    int32[K+1, S]  day, an index of shifts_s,
+    ride_run      int32[K+1, S]  run, counted among all runs of the line,
     ride_board    int32[K+1, S]  boarding position
     ride_alight   int32[K+1, S]  and alighting position
-    goal_s        int32[K+1]     earliest arrival at the goal with k rides, where that beats fewer rides
+    goal_s        int32[K+1]     arrival at the goal with k rides, of the departure that is searched
     goal_stop     int32[K+1]     the stop alighted at before it
-
-    The last five are meaningful only where alight_s, goal_s say reached.
+    best_s        int32[K+1]     whoever arrives with k rides at this instant or later is of no use
+    limit_s       int32[K+1]     the same, brought forward to just after the last arrival there is before it
+    egress_s      int32[S]       the walk from alighting at a stop to the goal; NONE where there is none
+    time_to_goal  int32[S]       the least time from alighting at a stop to the goal; 0 without bounds
+    rides_to_goal int32[S]       the fewest rides, likewise
+    marked, is_marked            int32[S], bool[S]  the stops newly ready in this round, as a list and a set
+    alighted, is_alighted        int32[S], bool[S]  the stops alighted at in this round, likewise
+    queue         int32[I]       the instances to ride in this round
+    first, last   int32[I]       the first and the last position each may be boarded at; NONE if not queued
     """
 
     alight_s: Int32
     ready_s: Int32
+    caught: Int32
     ready_from: Int32
     ride_instance: Int32
+    ride_shift: Int32
     ride_run: Int32
     ride_board: Int32
     ride_alight: Int32
     goal_s: Int32
     goal_stop: Int32
+    best_s: Int32
+    limit_s: Int32
+    egress_s: Int32
+    time_to_goal: Int32
+    rides_to_goal: Int32
+    marked: Int32
+    is_marked: npt.NDArray[np.bool_]
+    alighted: Int32
+    is_alighted: npt.NDArray[np.bool_]
+    queue: Int32
+    first: Int32
+    last: Int32
 
 
-def allocate_labels(*, ride_count_max: int, stop_count: int) -> Labels:
-    """Fresh labels, nothing reached."""
-    shape = (ride_count_max + 1, stop_count)
-    return Labels(
-        alight_s=np.full(shape, NOT_REACHED, dtype=np.int32),
-        ready_s=np.full(shape, NOT_REACHED, dtype=np.int32),
-        ready_from=np.empty(shape, dtype=np.int32),
-        ride_instance=np.empty(shape, dtype=np.int32),
-        ride_run=np.empty(shape, dtype=np.int32),
-        ride_board=np.empty(shape, dtype=np.int32),
-        ride_alight=np.empty(shape, dtype=np.int32),
-        goal_s=np.full(ride_count_max + 1, NOT_REACHED, dtype=np.int32),
-        goal_stop=np.full(ride_count_max + 1, NONE, dtype=np.int32),
+CAUGHT_POSITIONS = 4_096
+"""More positions than any line has; times a line's runs in a window it stays inside int32."""
+
+
+class Found(NamedTuple):
+    """The journeys a search found. The caller allocates J and R rows.
+
+    journeys  int32[J, JOURNEY_WIDTH]  DEPARTS when one leaves (of equal journeys the latest); ARRIVES at the
+                              goal; its slice of rides; the index of its access, the stop before its egress
+    rides     int32[R, RIDE_WIDTH]  line, run, shift, boarding and alighting position
+    """
+
+    journeys: Int32
+    rides: Int32
+
+
+DEPARTS, ARRIVES, RIDE_BEGIN, RIDE_END, ACCESS, EGRESS_STOP, JOURNEY_WIDTH = range(7)
+RIDE_LINE, RIDE_RUN, RIDE_SHIFT, RIDE_BOARD, RIDE_ALIGHT, RIDE_WIDTH = range(6)
+
+
+def allocate_workspace(*, ride_count_max: int, stop_count: int, instance_count: int) -> Workspace:
+    """A fresh workspace for searches of at most so many rides, stops and instances."""
+    by_stop, by_instance = (ride_count_max + 1, stop_count), (ride_count_max + 1, instance_count)
+    return Workspace(
+        alight_s=np.full(by_stop, NOT_REACHED, dtype=np.int32),
+        ready_s=np.full(by_stop, NOT_REACHED, dtype=np.int32),
+        caught=np.full(by_instance, NOT_REACHED, dtype=np.int32),
+        **{
+            name: np.empty(by_stop, dtype=np.int32)
+            for name in (
+                "ready_from",
+                "ride_instance",
+                "ride_shift",
+                "ride_run",
+                "ride_board",
+                "ride_alight",
+            )
+        },
+        **{
+            name: np.empty(ride_count_max + 1, dtype=np.int32)
+            for name in ("goal_s", "goal_stop", "best_s", "limit_s")
+        },
+        egress_s=np.full(stop_count, NONE, dtype=np.int32),
+        time_to_goal=np.zeros(stop_count, dtype=np.int32),
+        rides_to_goal=np.zeros(stop_count, dtype=np.int32),
+        marked=np.empty(stop_count, dtype=np.int32),
+        is_marked=np.zeros(stop_count, dtype=np.bool_),
+        alighted=np.empty(stop_count, dtype=np.int32),
+        is_alighted=np.zeros(stop_count, dtype=np.bool_),
+        queue=np.empty(instance_count, dtype=np.int32),
+        first=np.full(instance_count, NONE, dtype=np.int32),
+        last=np.empty(instance_count, dtype=np.int32),
+    )
+
+
+def allocate_found(*, journey_count: int, ride_count: int) -> Found:
+    """Room for so many journeys and rides."""
+    return Found(
+        journeys=np.empty((journey_count, JOURNEY_WIDTH), dtype=np.int32),
+        rides=np.empty((ride_count, RIDE_WIDTH), dtype=np.int32),
     )

@@ -1,54 +1,68 @@
-"""RAPTOR: the earliest arrival for every number of rides.
+"""RAPTOR over several departures, towards a goal: every journey worth having.
 
-Problem   A traveller leaves some stops at given times and wants a goal; each additional ride must pay off.
+Problem   A traveller leaves some stops at given times and wants a goal; each additional ride must pay off,
+          and so must each earlier departure.
 Idea      Round k extends the best journeys of k - 1 rides by one ride. Only lines at stops that improved
           are looked at, each once, from the first such stop on: step along the line with the first run that
           can be caught, catching an earlier one where a label allows; alight wherever that is earlier than
-          anything before. Then walk from where somebody alighted. Nothing later than the best arrival at
-          the goal so far is followed.
-Source    Delling, Pajor, Werneck, "Round-Based Public Transit Routing", 2012.
+          anything before. Then walk from where somebody alighted. Departures are searched from the latest to
+          the earliest and labels stay, so an earlier departure only follows what it improves.
+Pruning   Bounds (bounds.py) tell for every stop the least time and the fewest rides to the goal, whatever the
+          hour. Who is at a stop after k rides, and cannot be at the goal before the best arrival known for
+          k + fewest rides, is not followed. For that an arrival must be known early, so the last departure is
+          first searched along the fewest rides only, and of that search nothing is kept but the arrival.
+          And since one arrives only when something arrives, the best arrival known is as good as the last
+          arrival there is before it.
+          A run that was boarded by as few rides at this position or an earlier one is not boarded again.
+Exact     Bounds never exceed what any journey needs, so nothing that could improve the answer is left out.
+          Bounds of more trips than run remain bounds; without any, everything is followed.
+Source    Delling, Pajor, Werneck, "Round-Based Public Transit Routing", 2012 (with its range form); the rule
+          about runs boarded is that of Witt, "Trip-Based Public Transit Routing", 2015.
 Twin      tests/oracles/journeys.py
 """
 
 # ruff: noqa: PLR0917 - compiled functions are called by position
-
-from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from routing.kernels.arrays import (
-    MAY_ALIGHT,
-    MAY_BOARD,
+    ACCESS,
+    ARRIVES,
+    BOARD_EARLY,
+    BOUND_UNIT_S,
+    DEPARTS,
+    EGRESS_STOP,
+    INSTANCE,
+    LINE,
     NONE,
     NOT_REACHED,
+    POSITION,
+    POSITION_COUNT,
+    RIDE_ALIGHT,
+    RIDE_BEGIN,
+    RIDE_BOARD,
+    RIDE_END,
+    RIDE_LINE,
+    RIDE_RUN,
+    RIDE_SHIFT,
+    RIDES_UNREACHABLE,
+    RUN_COUNT,
+    SHIFT_BEGIN,
+    SHIFT_END,
+    STOP_BEGIN,
+    TIME_BEGIN,
+    UNREACHABLE,
+    BoundRows,
+    Found,
     Instances,
     Int32,
-    Labels,
     Lines,
     Walks,
+    Workspace,
 )
-
-
-class _Scratch(NamedTuple):
-    """A search's own memory. S stops, I instances.
-
-    best_alight_s, best_ready_s  int32[S]  over all rounds so far
-    marked, is_marked            int32[S], bool[S]  the stops newly ready in this round, as a list and a set
-    alighted, is_alighted        int32[S], bool[S]  the stops alighted at in this round, likewise
-    queue                        int32[I]  the instances to ride in this round
-    first_position               int32[I]  where each is first boarded; NONE if not queued
-    """
-
-    best_alight_s: Int32
-    best_ready_s: Int32
-    marked: Int32
-    is_marked: npt.NDArray[np.bool_]
-    alighted: Int32
-    is_alighted: npt.NDArray[np.bool_]
-    queue: Int32
-    first_position: Int32
+from routing.kernels.rounds import first_run, rides_from, run_rounds
 
 
 @numba.njit(nogil=True, cache=True)
@@ -56,177 +70,208 @@ def search(
     lines: Lines,
     instances: Instances,
     walks: Walks,
+    bounds: BoundRows,
     access: tuple[Int32, Int32],
-    egress_s: Int32,
+    egress: tuple[Int32, Int32],
+    departs_s: Int32,
     latest_s: int,
-    labels: Labels,
-) -> None:
-    """Fill `labels` with the Pareto set of arrival and rides, from the access stops to the goal.
+    ride_count_max: int,
+    workspace: Workspace,
+    found: Found,
+) -> int:
+    """Every Pareto journey of departure, arrival and rides that leaves at one of these instants.
 
-    lines, instances, walks   see arrays.py
-    access    int32[A], int32[A]  stops where the journey may begin, and when it can board there, seconds
-                        after the start of the day searched
-    egress_s  int32[S]  the walk from alighting at a stop to the goal; NONE where there is none
+    lines, instances, walks, bounds   see arrays.py; bounds of no groups bound nothing
+    access    int32[A], int32[A]  stops where the journey may begin, and the walk to each, seconds
+    egress    int32[B], int32[B]  stops where it may end, and the walk from each
+    departs_s int32[D]  when to leave, falling, seconds after the start of the day searched
     latest_s  arrivals at the goal after this are not sought; below NOT_REACHED
-    labels    written; fresh from allocate_labels
+    workspace of at least ride_count_max rides
+    found     written: the journeys of each departure together, of each the fewest rides first
+    Returns   how many; -1 if `found` is too small for them
     Requires  Timetable.check; shifted times stay well inside int32 (a few weeks)
     """
-    stop_count = labels.alight_s.shape[1]
-    scratch = _Scratch(
-        np.full(stop_count, NOT_REACHED, dtype=np.int32),
-        np.full(stop_count, NOT_REACHED, dtype=np.int32),
-        np.empty(stop_count, dtype=np.int32),
-        np.zeros(stop_count, dtype=np.bool_),
-        np.empty(stop_count, dtype=np.int32),
-        np.zeros(stop_count, dtype=np.bool_),
-        np.empty(len(instances.lines), dtype=np.int32),
-        np.full(len(instances.lines), NONE, dtype=np.int32),
-    )
-    goal_s = latest_s + 1
-    marked_count = 0
-    for i in range(len(access[0])):
-        marked_count = _get_ready(labels, scratch, marked_count, 0, access[0][i], access[1][i], int(NONE))
-    for k in range(1, labels.alight_s.shape[0]):
-        if marked_count == 0:
-            break
-        queue_count = _queue_instances(instances, labels, scratch, marked_count, k, goal_s)
-        alighted_count, goal_s = _ride(lines, instances, egress_s, labels, scratch, queue_count, k, goal_s)
-        marked_count = _walk(walks, labels, scratch, alighted_count, k)
-
-
-@numba.njit(nogil=True, cache=True)
-def first_run(departures: Int32, begin: int, stride: int, run_count: int, ready_s: int) -> int:
-    """The first run whose departure is at or after ready_s; run_count if none.
-
-    departures  int32[N]  run j departs at departures[begin + j * stride]; never falls with j
-    Twin        tests/oracles/journeys.py
-    """
-    low, high = 0, run_count
-    while low < high:
-        middle = (low + high) // 2
-        if departures[begin + middle * stride] < ready_s:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _get_ready(
-    labels: Labels, scratch: _Scratch, marked_count: int, k: int, stop: int, ready_s: int, from_stop: int
-) -> int:
-    """Note that somebody is ready to board at the stop, if that is earlier; the stops newly ready so far."""
-    if ready_s >= scratch.best_ready_s[stop]:
-        return marked_count
-    scratch.best_ready_s[stop] = ready_s
-    labels.ready_s[k, stop] = ready_s
-    labels.ready_from[k, stop] = from_stop
-    if scratch.is_marked[stop]:
-        return marked_count
-    scratch.is_marked[stop] = True
-    scratch.marked[marked_count] = stop
-    return marked_count + 1
-
-
-@numba.njit(nogil=True, cache=True)
-def _queue_instances(
-    instances: Instances, labels: Labels, scratch: _Scratch, marked_count: int, k: int, goal_s: int
-) -> int:
-    """Which instances can be boarded where somebody is newly ready, and from which position on; how many."""
-    queue_count = 0
-    for m in range(marked_count):
-        stop = scratch.marked[m]
-        scratch.is_marked[stop] = False
-        if labels.ready_s[k - 1, stop] >= goal_s:
+    _look_from_goal(bounds, egress, workspace)
+    fewest = _fewest_rides(walks.change_s, access[0], workspace.rides_to_goal, ride_count_max)
+    workspace.best_s[: ride_count_max + 1] = latest_s + 1
+    workspace.limit_s[: ride_count_max + 1] = latest_s + 1
+    # An arrival must be found out first where none is known.
+    is_scouting = len(bounds.groups) > 0 and fewest < ride_count_max and latest_s + 1 >= NOT_REACHED
+    journey_count, ride_count, row_count = 0, 0, 0
+    d = 0
+    while d < len(departs_s):
+        workspace.goal_s[:] = NOT_REACHED
+        rides = fewest if is_scouting else ride_count_max
+        row_count = max(
+            row_count,
+            run_rounds(lines, instances, walks, access, egress, departs_s[d], fewest, rides, workspace),
+        )
+        if is_scouting:
+            is_scouting = False
+            scouted_s = min(workspace.goal_s[: rides + 1].min() + 1, latest_s + 1)
+            workspace.best_s[: ride_count_max + 1] = scouted_s
+            workspace.limit_s[: ride_count_max + 1] = scouted_s
+            _forget(workspace, row_count)
             continue
-        for e in range(instances.stop_offsets[stop], instances.stop_offsets[stop + 1]):
-            instance = instances.entry_instances[e]
-            position = instances.entry_positions[e]
-            if scratch.first_position[instance] == NONE:
-                scratch.queue[queue_count] = instance
-                queue_count += 1
-                scratch.first_position[instance] = position
-            elif position < scratch.first_position[instance]:
-                scratch.first_position[instance] = position
-    return queue_count
+        journey_count, ride_count = _write(
+            lines, instances, workspace, found, departs_s[d], ride_count_max, journey_count, ride_count
+        )
+        if journey_count < 0:
+            break
+        d += 1
+    _forget(workspace, row_count)
+    for e in range(len(egress[0])):
+        workspace.egress_s[egress[0][e]] = NONE
+    return journey_count
 
 
 @numba.njit(nogil=True, cache=True)
-def _ride(
+def search_all(
     lines: Lines,
     instances: Instances,
-    egress_s: Int32,
-    labels: Labels,
-    scratch: _Scratch,
-    queue_count: int,
-    k: int,
-    goal_s: int,
-) -> tuple[int, int]:
-    """Ride each queued instance once; how many stops were alighted at, and the goal's best arrival."""
-    alighted_count = 0
-    for i in range(queue_count):
-        instance = scratch.queue[i]
-        line = instances.lines[instance]
-        shift_s = instances.shifts_s[instance]
-        stop_begin = lines.stop_offsets[line]
-        position_count = lines.stop_offsets[line + 1] - stop_begin
-        # Runs are counted from the instance's first. "The run after the last" stands for none caught yet.
-        run_from = instances.run_from[instance]
-        time_begin = lines.time_offsets[line] + run_from * position_count
-        run = run_count = instances.run_to[instance] - run_from
-        run_begin = time_begin
-        board = int(NONE)
-        early_s = lines.board_early_s[line]
-        late_s = lines.alight_late_s[line]
-        for position in range(scratch.first_position[instance], instances.position_to[instance]):
-            stop = lines.stops[stop_begin + position]
-            flags = lines.flags[stop_begin + position]
-            if run < run_count:
-                arrives_s = lines.arrivals[run_begin + position] + shift_s + late_s
-                if flags & MAY_ALIGHT and arrives_s < scratch.best_alight_s[stop] and arrives_s < goal_s:
-                    scratch.best_alight_s[stop] = arrives_s
-                    labels.alight_s[k, stop] = arrives_s
-                    labels.ride_instance[k, stop] = instance
-                    labels.ride_run[k, stop] = run_from + run
-                    labels.ride_board[k, stop] = board
-                    labels.ride_alight[k, stop] = position
-                    if not scratch.is_alighted[stop]:
-                        scratch.is_alighted[stop] = True
-                        scratch.alighted[alighted_count] = stop
-                        alighted_count += 1
-                    if egress_s[stop] != NONE and arrives_s + egress_s[stop] < goal_s:
-                        goal_s = arrives_s + egress_s[stop]
-                        labels.goal_s[k] = goal_s
-                        labels.goal_stop[k] = stop
-            ready_s = labels.ready_s[k - 1, stop] + early_s
-            if (
-                flags & MAY_BOARD
-                and ready_s < goal_s
-                and (run == run_count or ready_s <= lines.departures[run_begin + position] + shift_s)
-            ):
-                caught = first_run(
-                    lines.departures, time_begin + position, position_count, run, ready_s - shift_s
-                )
-                if caught < run:
-                    run = caught
-                    run_begin = time_begin + run * position_count
-                    board = position
-        scratch.first_position[instance] = NONE
-    return alighted_count, goal_s
+    walks: Walks,
+    access: tuple[Int32, Int32],
+    departs_s: int,
+    latest_s: int,
+    ride_count_max: int,
+    workspace: Workspace,
+    there_s: Int32,
+    rides: Int32,
+) -> None:
+    """The earliest that one can be at every stop, and the fewest rides for that.
+
+    there_s, rides  int32[S]  written: NOT_REACHED where that is later than latest_s
+    The others as for `search`.
+    """
+    workspace.best_s[: ride_count_max + 1] = latest_s + 1
+    workspace.limit_s[: ride_count_max + 1] = latest_s + 1
+    workspace.time_to_goal[:] = 0
+    workspace.rides_to_goal[:] = 0
+    nowhere = (access[0][:0], access[1][:0])
+    row_count = run_rounds(lines, instances, walks, access, nowhere, departs_s, 1, ride_count_max, workspace)
+    there_s[:] = NOT_REACHED
+    rides[:] = 0
+    for k in range(row_count):
+        for stop in range(len(there_s)):
+            # Readiness is being there, but where it is a change at the same stop; there alighting is earlier.
+            earlier_s = min(workspace.alight_s[k, stop], workspace.ready_s[k, stop])
+            if earlier_s < there_s[stop] and earlier_s <= latest_s:
+                there_s[stop] = earlier_s
+                rides[stop] = k
+    _forget(workspace, row_count)
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk(walks: Walks, labels: Labels, scratch: _Scratch, alighted_count: int, k: int) -> int:
-    """Walk, or change at the same stop, from wherever somebody alighted; how many stops are newly ready."""
-    marked_count = 0
-    for i in range(alighted_count):
-        stop = scratch.alighted[i]
-        scratch.is_alighted[stop] = False
-        arrives_s = labels.alight_s[k, stop]
-        if walks.change_s[stop] != NOT_REACHED:
-            ready_s = arrives_s + walks.change_s[stop]
-            marked_count = _get_ready(labels, scratch, marked_count, k, stop, ready_s, stop)
-        for w in range(walks.offsets[stop], walks.offsets[stop + 1]):
-            ready_s = arrives_s + walks.walk_s[w]
-            marked_count = _get_ready(labels, scratch, marked_count, k, walks.targets[w], ready_s, stop)
-    return marked_count
+def mark_departures(
+    lines: Lines,
+    instances: Instances,
+    access: tuple[Int32, Int32],
+    begin_s: int,
+    is_departure: npt.NDArray[np.bool_],
+) -> None:
+    """Mark the instants at which one would leave in order to board something at once.
+
+    access        as for `search`
+    is_departure  bool[W]  written: True at each such instant, counted from begin_s
+    """
+    rows = instances.rows
+    for a in range(len(access[0])):
+        stop = access[0][a]
+        for e in range(instances.entry_offsets[stop], instances.entry_offsets[stop + 1]):
+            row = instances.entries[e, INSTANCE]
+            begin = rows[row, TIME_BEGIN] + instances.entries[e, POSITION]
+            for shift in range(rows[row, SHIFT_BEGIN], rows[row, SHIFT_END]):
+                away_s = instances.shifts_s[shift] - rows[row, BOARD_EARLY] - access[1][a] - begin_s
+                run = first_run(
+                    lines.departures, begin, rows[row, POSITION_COUNT], rows[row, RUN_COUNT], -away_s
+                )
+                while run < rows[row, RUN_COUNT]:
+                    leaves = lines.departures[begin + run * rows[row, POSITION_COUNT]] + away_s
+                    if leaves >= len(is_departure):
+                        break
+                    is_departure[leaves] = True
+                    run += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _look_from_goal(bounds: BoundRows, egress: tuple[Int32, Int32], workspace: Workspace) -> None:
+    """Write egress_s, and the least time and the fewest rides from every stop to the goal."""
+    for e in range(len(egress[0])):
+        stop, walk_s = egress[0][e], egress[1][e]
+        if workspace.egress_s[stop] == NONE or walk_s < workspace.egress_s[stop]:
+            workspace.egress_s[stop] = walk_s
+    if len(bounds.groups) == 0:
+        workspace.time_to_goal[:] = 0
+        workspace.rides_to_goal[:] = 0
+        return
+    group_count = len(bounds.times)
+    times = np.full(group_count, NOT_REACHED, dtype=np.int32)
+    rides = np.full(group_count, RIDES_UNREACHABLE, dtype=np.int32)
+    for e in range(len(egress[0])):
+        group, walk_s = bounds.groups[egress[0][e]], egress[1][e]
+        for h in range(group_count):
+            if bounds.times[group, h] != UNREACHABLE:
+                times[h] = min(times[h], bounds.times[group, h] * BOUND_UNIT_S + walk_s)
+            rides[h] = min(rides[h], bounds.rides[group, h])
+    for stop in range(len(bounds.groups)):
+        workspace.time_to_goal[stop] = times[bounds.groups[stop]]
+        workspace.rides_to_goal[stop] = rides[bounds.groups[stop]]
+
+
+@numba.njit(nogil=True, cache=True)
+def _fewest_rides(change_s: Int32, stops: Int32, rides_to_goal: Int32, ride_count_max: int) -> int:
+    """No journey from these stops has fewer rides."""
+    fewest = ride_count_max
+    for i in range(len(stops)):
+        fewest = min(fewest, rides_from(change_s, rides_to_goal, stops[i]))
+    return fewest
+
+
+@numba.njit(nogil=True, cache=True)
+def _forget(workspace: Workspace, row_count: int) -> None:
+    workspace.alight_s[:row_count] = NOT_REACHED
+    workspace.ready_s[:row_count] = NOT_REACHED
+    workspace.caught[:row_count] = NOT_REACHED
+
+
+@numba.njit(nogil=True, cache=True)
+def _write(
+    lines: Lines,
+    instances: Instances,
+    workspace: Workspace,
+    found: Found,
+    departs_s: int,
+    ride_count_max: int,
+    journey_count: int,
+    ride_count: int,
+) -> tuple[int, int]:
+    """Write the journeys that this departure found; how many journeys and rides there are, -1 if too many."""
+    rows, rides = instances.rows, found.rides
+    best_s = NOT_REACHED
+    for k in range(1, ride_count_max + 1):
+        if workspace.goal_s[k] >= best_s:
+            continue
+        best_s = workspace.goal_s[k]
+        if journey_count == len(found.journeys) or ride_count + k > len(found.rides):
+            return -1, 0
+        stop = boarded = workspace.goal_stop[k]
+        for round_ in range(k, 0, -1):
+            row = workspace.ride_instance[round_, stop]
+            ride = ride_count + round_ - 1
+            rides[ride, RIDE_LINE] = rows[row, LINE]
+            rides[ride, RIDE_RUN] = workspace.ride_run[round_, stop]
+            rides[ride, RIDE_SHIFT] = instances.shifts_s[workspace.ride_shift[round_, stop]]
+            rides[ride, RIDE_BOARD] = workspace.ride_board[round_, stop]
+            rides[ride, RIDE_ALIGHT] = workspace.ride_alight[round_, stop]
+            boarded = lines.stops[rows[row, STOP_BEGIN] + rides[ride, RIDE_BOARD]]
+            stop = workspace.ready_from[round_ - 1, boarded]
+        found.journeys[journey_count, DEPARTS] = departs_s
+        found.journeys[journey_count, ARRIVES] = best_s
+        found.journeys[journey_count, RIDE_BEGIN] = ride_count
+        found.journeys[journey_count, RIDE_END] = ride_count + k
+        # Before the first ride there is no stop alighted at, but the index of an access.
+        found.journeys[journey_count, ACCESS] = stop
+        found.journeys[journey_count, EGRESS_STOP] = workspace.goal_stop[k]
+        journey_count += 1
+        ride_count += k
+    return journey_count, ride_count

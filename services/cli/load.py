@@ -26,6 +26,7 @@ _STAGES = {
     "starting": "Starting the compiler",
     "reading": "Reading",
     "compiling": "Compiling the timetable",
+    "bounding": "Measuring least travel times",
     "publishing": "Publishing",
 }
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}

@@ -105,7 +105,7 @@ class LoadReport(Message):
 class LoadProgress(Message):
     """Where the load that is running stands; `idle` when none is."""
 
-    stage: Literal["idle", "waiting", "starting", "reading", "compiling", "publishing"]
+    stage: Literal["idle", "waiting", "starting", "reading", "compiling", "bounding", "publishing"]
     subject: str = ""
     done: int = 0
     total: int = 0

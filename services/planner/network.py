@@ -20,6 +20,7 @@ from maas.errors import NetworkUnavailable
 from maas.fares.network_fares import NetworkFares, open_network_fares
 from maas.fares.refunds import RefundRules
 from maas.ports import NetworkPort, PublishedNetwork
+from routing.bounds import find_saved_bounds
 from routing.raptor import Router
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
@@ -79,7 +80,7 @@ def open_network(published: PublishedNetwork) -> Network:
     timetable = open_timetable(folder)
     places = PlaceIndex(timetable)
     tariffs = folder / "tariffs"
-    router = Router(timetable)
+    router = Router(timetable, bounds=find_saved_bounds(folder, timetable))
     router.warm_up()
     return Network(
         version=published.version,

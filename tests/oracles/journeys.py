@@ -119,6 +119,40 @@ def latest(
     return {k: value for k, value in answer.items() if all(value > answer[j] for j in answer if j < k)}
 
 
+def pareto_range(
+    world: PlainWorld,
+    access: dict[int, int],
+    egress: dict[int, int],
+    *,
+    ride_count_max: int,
+    days: Iterable[int],
+) -> set[tuple[int, int, int]]:
+    """(departure, arrival, rides) of every journey that none other betters: every departure asked alone."""
+    days = set(days)
+    departures = {
+        call.departs_s + day * DAY_S - trip.check_in_s - access[call.stop]
+        for trip in world.trips
+        for day in trip.days & days
+        for call in trip.calls
+        if call.stop in access
+    }
+    found = {
+        (departs_s, arrives_s, k)
+        for departs_s in departures
+        for k, arrives_s in earliest(
+            world, access, egress, departs_s, ride_count_max=ride_count_max, days=days
+        ).items()
+    }
+    return {
+        one
+        for one in found
+        if not any(
+            other != one and other[0] >= one[0] and other[1] <= one[1] and other[2] <= one[2]
+            for other in found
+        )
+    }
+
+
 def first_run(departures: list[int], ready_s: int) -> int:
     """The index of the first departure at or after ready_s; their number if none."""
     return next((i for i, departs_s in enumerate(departures) if departs_s >= ready_s), len(departures))

@@ -5,7 +5,10 @@ import sys
 
 import numba
 
+from routing.bounds import build_bounds
+from routing.raptor import Router
 from tests.oracles.journeys import PlainCall, PlainTrip, PlainWorld
+from tests.routing.test_range import expect_leaving, query, told
 from tests.routing.test_search import expect_earliest, find
 from tests.routing.worlds import compile_world
 
@@ -18,6 +21,10 @@ def main() -> None:
         for source in range(3):
             got, _ = find(timetable, source, 3, 7 * 3600)
             assert got == expect_earliest(world, source, 3, 7 * 3600), seed
+        asked = query(timetable, 0, 3, 7 * 3600, arrive_by=False)
+        if asked is not None:
+            journeys = Router(timetable, bounds=build_bounds(timetable)).find_range(asked, 7200)
+            assert told(journeys) == expect_leaving(world, 0, 3, 7 * 3600, 7200), seed
     sys.stdout.write("25 worlds agree\n")
 
 

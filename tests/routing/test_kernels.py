@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from routing.kernels.arrays import NOT_REACHED
 from routing.kernels.interchange import best_interchange
-from routing.kernels.raptor import first_run
+from routing.kernels.rounds import first_run
 from routing.timetable import Timetable
 from tests.oracles.journeys import PlainCall, PlainWorld, best_interchange_cost
 from tests.oracles.journeys import first_run as first_run_twin

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gtfs.reader import read_feed
 from routing.assembly import BuildOptions
+from routing.bounds import Bounds, build_bounds
 from routing.build import compile_timetable
 from routing.footpaths import WalkOptions
 from routing.journey import TripLeg, resolve
@@ -27,37 +30,84 @@ def compiled(path: Path, options: BuildOptions) -> Timetable:
     return timetable
 
 
-def test_300_queries_answered_as_three_other_engines_do(real_data: Path) -> None:
-    """That feed allows only the walks it lists, and a change at one stop takes no time.
-
-    Their `pareto` sets must be equal, all of them. Where another engine also tells the departure of the same
-    (arrival, trips), ours is the same: the latest.
-    """
+@pytest.fixture(scope="module")
+def weekday(real_data: Path) -> Iterator[Timetable]:
+    """That feed allows only the walks it lists, and a change at one stop takes no time."""
     only_listed = WalkOptions(change_same_stop_s=0, change_same_station_s=None, beeline_m_max=0)
-    timetable = compiled(real_data / "router" / "tokyo_rail_weekday.zip", BuildOptions(walks=only_listed))
-    router = Router(timetable)
-    on = date(2026, 6, 3)
+    return compiled(real_data / "router" / "tokyo_rail_weekday.zip", BuildOptions(walks=only_listed))
+
+
+@pytest.fixture(scope="module")
+def weekday_bounds(weekday: Timetable) -> Iterator[Bounds]:
+    return build_bounds(weekday)
+
+
+def read_answers(real_data: Path, timetable: Timetable) -> list[tuple[dict[str, Any], Query]]:
     answers = (real_data / "router" / "tokyo_rail_answers.jsonl").read_text().splitlines()
     assert len(answers) == 300
-    for line in answers:
-        asked = json.loads(line)
-        source, target = (timetable.find_stop(f"rail:{asked[end]}") for end in ("from", "to"))
-        assert source is not None
-        assert target is not None
-        found = router.find_journeys(
-            Query(
-                at=get_instant(timetable, on, asked["depart_s"]),
-                access=list_access(timetable, [source]),
-                egress=list_egress(timetable, [target]),
-                ride_count_max=16,
-            )
-        )
+    asked = [json.loads(line) for line in answers]
+    return [(one, query_of(timetable, one)) for one in asked]
+
+
+def query_of(timetable: Timetable, asked: dict[str, Any]) -> Query:
+    source, target = (timetable.find_stop(f"rail:{asked[end]}") for end in ("from", "to"))
+    assert source is not None
+    assert target is not None
+    return Query(
+        at=get_instant(timetable, date(2026, 6, 3), asked["depart_s"]),
+        access=list_access(timetable, [source]),
+        egress=list_egress(timetable, [target]),
+        ride_count_max=16,
+    )
+
+
+@pytest.mark.parametrize("is_bounded", [True, False], ids=["with bounds", "without"])
+def test_300_queries_answered_as_three_other_engines_do(
+    real_data: Path, weekday: Timetable, weekday_bounds: Bounds, is_bounded: object
+) -> None:
+    """Their `pareto` sets must be equal, all of them.
+
+    Where another engine also tells the departure of the same (arrival, trips), ours is the same: the latest.
+    """
+    router = Router(weekday, bounds=weekday_bounds if is_bounded else None)
+    for asked, query in read_answers(real_data, weekday):
+        found = router.find_journeys(query)
         expected = {(answer["trips"], answer["arrive_s"]) for answer in asked["pareto"]}
         assert {(len(journey.rides), journey.arrives_s) for journey in found} == expected
         latest = {(trips, arrive_s): depart_s for depart_s, arrive_s, trips in asked["range_2h"]}
         for journey in found:
             key = (len(journey.rides), journey.arrives_s)
             assert latest.get(key, journey.departs_s) == journey.departs_s
+
+
+def test_300_ranges_answered_as_another_engine_does(
+    real_data: Path, weekday: Timetable, weekday_bounds: Bounds
+) -> None:
+    """All journeys of two hours, both ends of the range included: 4,499, and no difference."""
+    router = Router(weekday, bounds=weekday_bounds)
+    told = 0
+    for asked, query in read_answers(real_data, weekday):
+        found = [(j.departs_s, j.arrives_s, len(j.rides)) for j in router.find_range(query, 7200)]
+        assert sorted(found) == sorted(map(tuple, asked["range_2h"])), asked["query"]
+        told += len(found)
+    assert told == 4499
+
+
+def test_arriving_by_is_the_range_seen_from_its_end(
+    real_data: Path, weekday: Timetable, weekday_bounds: Bounds
+) -> None:
+    """Forward and backward agree: what arrives in an hour is found from either end, every fifth query."""
+    router = Router(weekday, bounds=weekday_bounds)
+    for asked, query in read_answers(real_data, weekday)[::5]:
+        end_s = min(one["arrive_s"] for one in asked["pareto"]) + 3600
+        by = replace(query, at=get_instant(weekday, date(2026, 6, 3), end_s), arrive_by=True)
+        back = {(j.departs_s, j.arrives_s, len(j.rides)) for j in router.find_range(by, 3600)}
+        early = replace(query, at=get_instant(weekday, date(2026, 6, 3), 0))
+        there = {(j.departs_s, j.arrives_s, len(j.rides)) for j in router.find_range(early, 24 * 3600)}
+        # Of those journeys of the day that arrive in that hour, all; and what left the evening before.
+        assert {one for one in back if one[0] >= 0} == {
+            one for one in there if end_s - 3600 <= one[1] <= end_s
+        }
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing.bounds import build_bounds
 from routing.errors import OutsideDates
 from routing.journey import Access, FoundJourney, TripLeg, resolve
 from routing.raptor import Query, Router
@@ -42,7 +43,7 @@ def find(
         arrive_by=arrive_by,
         ride_count_max=RIDES_MAX,
     )
-    found = Router(timetable).find_journeys(query)
+    found = Router(timetable, bounds=build_bounds(timetable)).find_journeys(query)
     key = (lambda journey: journey.departs_s) if arrive_by else (lambda journey: journey.arrives_s)
     return {len(journey.rides): key(journey) for journey in found}, found
 
