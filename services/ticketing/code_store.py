@@ -129,6 +129,10 @@ class CodeStore:
         """The traveller's own device, else None."""
         return await self._database.fetchrow(queries["find_holder_device"], device_id, traveller_id)
 
+    async def is_device_open(self, tx: Any, device_id: UUID, traveller_id: str) -> bool:
+        """Whether the traveller's device may be bound to; it stays so until the transaction ends."""
+        return bool(await tx.fetchval(queries["is_device_open"], device_id, traveller_id))
+
     async def list_devices(self, traveller_id: str) -> list[Any]:
         """The traveller's devices, oldest first."""
         return await self._database.fetch(queries["list_holder_devices"], traveller_id)

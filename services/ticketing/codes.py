@@ -43,7 +43,8 @@ from services.ticketing.keys import KeyStore
 log = structlog.get_logger()
 
 REISSUE_BATCH = 100
-IDLE_S = 5.0
+# A revocation wakes the worker; this is for tickets that were locked, or signed in the same moment.
+IDLE_S = 300.0
 DEVICES_MAX = 10
 # Some editions are kept for a leak of keys; who moves a ticket more often is not moving house.
 EDITIONS_BY_HOLDER_MAX = EDITIONS_MAX - 56
@@ -82,13 +83,14 @@ class Codes:
         async with self.context.database.transaction() as tx:
             await self.store.close_device(tx, device_id, now)
             for row in await self.store.list_tickets_on_device(tx, device_id, now):
-                await self._make_static(tx, row, now=now, reason="device_closed")
+                if _has_edition_left(row):
+                    await self._make_static(tx, row, now=now, reason="device_closed")
         return await self.store.find_device(device_id, traveller_id)
 
     async def bind(self, traveller_id: str, ticket_id: UUID, wanted: BindingIn) -> CodeRow:
         """Bind a ticket's next edition to a device; a repeat of the last binding answers the same."""
         device = await self.store.find_device(wanted.device_id, traveller_id)
-        if device is None or device["closed_at"] is not None:
+        if device is None:
             raise Problem("ticket_device_not_found", detail="Register the device first, or use another.")
         statement = binding_statement(
             ticket_id=ticket_id,
@@ -101,6 +103,8 @@ class Codes:
         _check_proof(device["public_key"], wanted.signature_bytes, statement)
         now = self.context.clock.now()
         async with self.context.database.transaction() as tx:
+            if not await self.store.is_device_open(tx, wanted.device_id, traveller_id):
+                raise Problem("ticket_device_not_found", detail="It was reported lost. Use another device.")
             row = await self._lock(tx, ticket_id, traveller_id, now)
             current = await self.store.get_code(tx, row["ticket_ref"])
             if current.edition == wanted.edition and current.anchor == wanted.anchor_bytes:
@@ -156,10 +160,8 @@ class Codes:
         async with self.context.database.transaction() as tx:
             rows = await self.store.claim_tickets_of_keys(tx, leaked, now, after=after, limit=REISSUE_BATCH)
             for row in rows:
-                if can_be_written(_first_ticket(row)) and row["edition"] + 1 < EDITIONS_MAX:
+                if _has_edition_left(row):
                     await self._sign_anew(tx, row, now)
-                else:
-                    log.warning("ticket_not_signed_anew", ticket_ref=row["ticket_ref"])
         return rows[-1]["ticket_ref"] if rows else None
 
     async def _tell_of_leaks(self) -> None:
@@ -241,6 +243,14 @@ def code_of(ticket: Ticket, payload: str, now: datetime, *, reason: str) -> Code
 
 def _first_ticket(row: Any) -> Ticket:
     return decode_payload(row["payload"]).ticket
+
+
+def _has_edition_left(row: Any) -> bool:
+    """A ticket of an old layout, or one issued 256 times, stays as it is until it runs out."""
+    if can_be_written(_first_ticket(row)) and row["edition"] + 1 < EDITIONS_MAX:
+        return True
+    log.warning("ticket_has_no_edition_left", ticket_ref=row["ticket_ref"], edition=row["edition"])
+    return False
 
 
 def _check_proof(public_key: bytes, signature: bytes, statement: bytes) -> None:

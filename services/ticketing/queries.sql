@@ -277,6 +277,10 @@ values ($1, $2, $3, $4, $5) on conflict do nothing returning device_id
 -- name: find_holder_device
 select * from holder_device where device_id = $1 and traveller_id = $2
 
+-- name: is_device_open
+-- Locks: the device, against being closed, until the transaction ends. Taken before any ticket's.
+select closed_at is null from holder_device where device_id = $1 and traveller_id = $2 for share
+
 -- name: list_holder_devices
 select * from holder_device where traveller_id = $1 order by registered_at, device_id
 
