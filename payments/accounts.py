@@ -7,6 +7,7 @@ Idea      An account id is a path: `owner:purpose` or `owner:id:purpose`. The ki
   account                      grows by  bound                            what a balance means
   provider:card_clearing       debit     -                                captured, not yet paid out
   provider:fees                debit     -                                what the provider kept
+  provider:on_account          debit     -                                on business customers' accounts
   provider:disputed            debit     -                                withdrawn by disputes, undecided
   bank:cash                    debit     -                                money at the platform's bank
   traveller:{id}:wallet        credit    debits <= credits                stored value of a traveller; all
@@ -39,6 +40,7 @@ AccountId = str
 
 CARD_CLEARING: AccountId = "provider:card_clearing"
 PROVIDER_FEES: AccountId = "provider:fees"
+ON_ACCOUNT: AccountId = "provider:on_account"
 DISPUTED: AccountId = "provider:disputed"
 BANK_CASH: AccountId = "bank:cash"
 UNEARNED_FARES: AccountId = "platform:unearned_fares"

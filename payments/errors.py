@@ -125,3 +125,15 @@ class PayoutNotFound(PaymentsError):
     """No payout of a wallet has this id. List the payouts to find it."""
 
     code = "payout_not_found"
+
+
+class BusinessNotFound(PaymentsError):
+    """No business customer has this id. Put it first, or correct the id."""
+
+    code = "business_not_found"
+
+
+class InvoiceNotFound(PaymentsError):
+    """No invoice to a business has this id. List the business's invoices to find it."""
+
+    code = "invoice_not_found"

@@ -34,7 +34,7 @@ _PAYMENTS = """
     from payments.payment where captured_minor > 0"""
 _REFUNDS = """
     select refund_id, amount_minor, provider_id, outcome, updated_at from payments.refund
-    where provider_id is not null"""
+    where provider_id is not null and provider_id not like 'oar\\_%'"""
 _ORDERS = """
     select order_id, state, (document -> 'total' ->> 'amount_minor')::bigint as total_minor,
         (document ->> 'payment_id')::uuid as payment_id, placed_at

@@ -70,10 +70,12 @@ class Books:
                 self._open.clear()
             self._open |= unknown
 
-    async def post_step(self, payment: Payment, step: LedgerStep) -> None:
-        """Post what a payment's step moves. Raises TransferRefused."""
+    async def post_step(
+        self, payment: Payment, step: LedgerStep, *, source: AccountId = CARD_CLEARING
+    ) -> None:
+        """Post what a payment's step moves, from where its method's money is. Raises TransferRefused."""
         assert step is not LedgerStep.NONE, "a step that moves nothing is not posted"
-        await self.post(payment_transfer(payment, step, at=self._context.clock.now()))
+        await self.post(payment_transfer(payment, step, source=source, at=self._context.clock.now()))
 
     async def reserve(self, *, refund_id: UUID, amount: Money, paid: AccountId) -> TransferStatus:
         """Set aside what a refund will pay. The status tells when it cannot be."""
@@ -123,11 +125,13 @@ class Books:
         return self._context.ports.get(LedgerPort)
 
 
-def payment_transfer(payment: Payment, step: LedgerStep, *, at: datetime) -> Transfer:
+def payment_transfer(
+    payment: Payment, step: LedgerStep, *, at: datetime, source: AccountId = CARD_CLEARING
+) -> Transfer:
     """The transfer of a payment's step."""
     hold = Transfer(
         transfer_id=uuid5(payment.payment_id, HOLD),
-        debit=CARD_CLEARING,
+        debit=source,
         credit=paid_account(payment),
         amount_minor=payment.amount.amount_minor,
         currency=payment.amount.currency,

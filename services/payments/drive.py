@@ -23,6 +23,8 @@ from payments.ports import PaymentState
 from services.payments.books import Books
 from services.payments.calls import run_call
 from services.payments.methods.store import MethodsStore
+from services.payments.on_account.adapter import OnAccountProvider, is_on_account
+from services.payments.on_account.switch import is_elsewhere, source_of
 from services.payments.provider import Provider
 from services.payments.store import PaymentRow, PaymentsStore
 from services.payments.wallets.paying import WalletPaying, is_stored_value
@@ -43,6 +45,7 @@ class PaymentDriver:
         methods: MethodsStore,
         books: Books,
         provider: Provider,
+        on_account: OnAccountProvider,
         wallets: WalletPaying,
     ) -> None:
         self._context = context
@@ -50,6 +53,7 @@ class PaymentDriver:
         self._methods = methods
         self._books = books
         self._provider = provider
+        self._on_account = on_account
         self._wallets = wallets
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
@@ -70,7 +74,7 @@ class PaymentDriver:
     async def _drive(self, row: PaymentRow) -> PaymentRow:
         try:
             while not row.is_settled:
-                if row.provider_id is not None and is_stored_value(row.method):
+                if row.provider_id is not None and _has_moved(row):
                     await self._leave_card(row, row.provider_id)
                 elif not await self._apply(row, await self._push(row)):
                     raise ProviderUnavailable("The payment provider is still working on it. Ask again.")
@@ -125,6 +129,7 @@ class PaymentDriver:
                     payment_id=payment.payment_id,
                     order_id=payment.order_id,
                     amount=payment.amount,
+                    payment_method=row.method or "",
                 ),
             )
         except ProviderRefused as refusal:
@@ -137,7 +142,7 @@ class PaymentDriver:
             if report.state not in _UNCONFIRMED:
                 return report
         method, return_url, off_session = row.method, self._return_url(row), row.off_session
-        customer = await self._methods.find_owner(method, row.payment.traveller_id)
+        customer = await self._find_customer(method, row.payment.traveller_id)
         params: dict[str, Any] = {"provider_id": provider_id, "payment_method": method}
         params |= {"return_url": return_url, "customer": customer, "off_session": off_session}
         call = await self._store.begin_call("confirm", row.payment.payment_id, params)
@@ -156,6 +161,12 @@ class PaymentDriver:
             )
         except ProviderRefused as refusal:
             return ProviderReport(state=ProviderState.DECLINED, decline_code=str(refusal))
+
+    async def _find_customer(self, method: str, traveller_id: str) -> str | None:
+        """Who pays there: the business on whose account they travel, or the customer who keeps this card."""
+        if is_on_account(method):
+            return await self._on_account.find_business(traveller_id)
+        return await self._methods.find_owner(method, traveller_id)
 
     async def _resolve(self, row: PaymentRow, provider_id: str) -> ProviderReport:
         """Capture or cancel."""
@@ -191,7 +202,7 @@ class PaymentDriver:
                 current = await self._begin_hold(current)
                 if current is None:
                     break
-                await self._books.post_step(payment, step)
+                await self._books.post_step(payment, step, source=source_of(current.method))
             current = await self._save(replace(current, payment=payment))
             changed = True
         # Somebody else has written the row: the next round reads it again.
@@ -225,3 +236,10 @@ class PaymentDriver:
     def _return_url(self, row: PaymentRow) -> str:
         settings = self._context.settings
         return f"http://{settings.host}:{settings.port}/?order={row.payment.order_id}"
+
+
+def _has_moved(row: PaymentRow) -> bool:
+    """Another way to pay was chosen than the one that the payment was begun with."""
+    if is_stored_value(row.method):
+        return True
+    return row.wanted is Wanted.AUTHORISED and is_elsewhere(row.method, row.provider_id)

@@ -61,8 +61,10 @@ class Provider(Protocol):
     ProviderRefused (it did not happen and will not). A card that is declined is an answer, not an error.
     """
 
-    async def create(self, *, key: str, payment_id: UUID, order_id: UUID, amount: Money) -> ProviderReport:
-        """Make a payment known there; nothing is held."""
+    async def create(
+        self, *, key: str, payment_id: UUID, order_id: UUID, amount: Money, payment_method: str
+    ) -> ProviderReport:
+        """Make a payment known there; nothing is held. The method says which provider is meant."""
 
     async def confirm(
         self,

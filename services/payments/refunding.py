@@ -11,12 +11,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from maas.events import RefundPaid, RefundReturned
-from payments.accounts import CARD_CLEARING, AccountId, traveller_wallet
+from payments.accounts import AccountId, traveller_wallet
 from payments.errors import PaymentsError, ProviderRefused
 from payments.payment import RefundOutcome, follow_refund
 from payments.ports import RefundState
 from services.payments.books import Books, paid_account
 from services.payments.calls import run_call
+from services.payments.on_account.switch import source_of
 from services.payments.provider import Provider, RefundReport
 from services.payments.store import PaymentRow, PaymentsStore, RefundRow
 from services.payments.wallets.paying import WalletPaying, is_stored_value
@@ -161,7 +162,7 @@ class RefundDriver:
         if row.into_wallet and not is_stored_value(payment.method):
             return traveller_wallet(payment.payment.traveller_id)
         if not is_stored_value(payment.method):
-            return CARD_CLEARING
+            return source_of(payment.method)
         payer_id = await self._wallets.find_payer(payment.payment.payment_id)
         assert payer_id is not None, "what was captured from a wallet has its payer"
         return traveller_wallet(payer_id)

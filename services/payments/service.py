@@ -32,6 +32,11 @@ from services.payments.methods.routes import MethodsEndpoints
 from services.payments.methods.routes import build_routes as build_methods_routes
 from services.payments.methods.store import MethodsStore
 from services.payments.methods.stripe_methods import StripeMethods
+from services.payments.on_account.adapter import OnAccountProvider
+from services.payments.on_account.invoicing import Invoicing
+from services.payments.on_account.routes import OnAccountEndpoints
+from services.payments.on_account.routes import build_routes as build_on_account_routes
+from services.payments.on_account.switch import ProviderSwitch
 from services.payments.recovery import Recovery
 from services.payments.refunding import RefundDriver
 from services.payments.routes import PaymentsEndpoints, build_routes
@@ -60,7 +65,8 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
     """The service with this client of the provider."""
     store, books = PaymentsStore(context.database), Books(context)
     methods_store = MethodsStore(context.database)
-    provider = StripeProvider(client, webhook_secret=webhook_secret)
+    on_account = OnAccountProvider(context.database)
+    provider = ProviderSwitch(StripeProvider(client, webhook_secret=webhook_secret), on_account)
     mandates = build_mandates(context)
     wallets = build_wallets(context, books, mandates, lambda: handlers, lambda: methods)
     payments = PaymentDriver(
@@ -69,6 +75,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         methods=methods_store,
         books=books,
         provider=provider,
+        on_account=on_account,
         wallets=wallets.paying,
     )
     refunds = RefundDriver(
@@ -134,6 +141,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_methods_routes(MethodsEndpoints(methods)),
             *build_balance_routes(BalanceEndpoints(balance_store, collector)),
             *build_disputes_routes(DisputesEndpoints(disputes)),
+            *build_on_account_routes(OnAccountEndpoints(Invoicing(context, books))),
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets, closing)),
             *build_collection_routes(CollectionEndpoints(context, collection)),

@@ -43,8 +43,11 @@ class StripeProvider:
         self._client = client
         self._webhook_secret = webhook_secret
 
-    async def create(self, *, key: str, payment_id: UUID, order_id: UUID, amount: Money) -> ProviderReport:
-        """As Provider.create."""
+    async def create(
+        self, *, key: str, payment_id: UUID, order_id: UUID, amount: Money, payment_method: str
+    ) -> ProviderReport:
+        """As Provider.create. The card is named when the intent is confirmed."""
+        assert payment_method, "a payment is created for a method"
         intent = await self._client.ask(
             lambda: self._client.v1.payment_intents.create_async(
                 params={

@@ -27,6 +27,7 @@ from services.payments.mandates.room import build_mandates
 from services.payments.methods.handlers import MethodsHandlers
 from services.payments.methods.store import MethodsStore
 from services.payments.methods.stripe_methods import StripeMethods
+from services.payments.on_account.adapter import OnAccountProvider
 from services.payments.recovery import Recovery
 from services.payments.refunding import RefundDriver
 from services.payments.stand_in.book import Book
@@ -110,7 +111,12 @@ class World:
         methods_store = on_stage(MethodsStore(self.database))
         wallets = build_wallets(context, books, build_mandates(context), lambda: handlers, lambda: methods)
         parts: dict[str, Any] = {"context": context, "store": store, "books": books, "provider": provider}
-        payments = self.drivers.payments(methods=methods_store, wallets=wallets.paying, **parts)
+        payments = self.drivers.payments(
+            methods=methods_store,
+            on_account=OnAccountProvider(self.database),
+            wallets=wallets.paying,
+            **parts,
+        )
         refunding = self.drivers.refunds(wallets=wallets.paying, **parts)
         handlers = self.drivers.handlers(context=context, store=store, payments=payments, refunds=refunding)
         methods = MethodsHandlers(

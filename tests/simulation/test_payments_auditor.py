@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from payments.accounts import AccountId
 from payments.movements import Movement, build_entry
 from payments.payment import LedgerStep, ProviderReport
 from payments.ports import Payment
@@ -43,8 +44,8 @@ class SavesBeforePosting(PaymentDriver):
             changed = await super()._apply(row, report)
         finally:
             self._books = books
-        for payment, step in later.steps:
-            await books.post_step(payment, step)
+        for payment, step, source in later.steps:
+            await books.post_step(payment, step, source=source)
         return changed
 
 
@@ -52,10 +53,10 @@ class PostsLater:
     """Books that only remember what is to be posted."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[Payment, LedgerStep]] = []
+        self.steps: list[tuple[Payment, LedgerStep, AccountId]] = []
 
-    async def post_step(self, payment: Payment, step: LedgerStep) -> None:
-        self.steps.append((payment, step))
+    async def post_step(self, payment: Payment, step: LedgerStep, *, source: AccountId) -> None:
+        self.steps.append((payment, step, source))
 
 
 class BelievesTheFirstAnswer(RefundDriver):

@@ -85,7 +85,7 @@ union all
 select 'refund', refund_id::text, 'refund', -amount_minor, 'the provider lists no movement',
     extract(epoch from clock_timestamp() - updated_at)::float8
 from refund
-where state = 'succeeded' and provider_id is not null
+where state = 'succeeded' and provider_id is not null and provider_id not like 'oar\_%'
   and not exists (select from provider_movement where source_id = provider_id)
 order by age_s desc limit 500
 
