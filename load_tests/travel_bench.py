@@ -14,7 +14,8 @@ Protocol, fixed before any number was read (workload travel-1):
    at 05:00 after the day, so that unfinished rides pay the maximum and the day's promise is kept. The time
    is from their common start to the commit of the last charging: all is durable, and in the ledger.
 4. Bare: the same taps are read in medium order and as many rows as media written by COPY twice, by one
-   process: the least that any rating does. The figure is also given as a ratio to it.
+   process: the least that any rating does. The figure is also given as a ratio to it,
+   and CPU time by tap of the workers and of the server is, which other work on the machine changes least.
 5. Afterwards the charges' sum must be the ledger's receivables and unearned fares, each medium must have a
    day, and a hundred media are rated again by the pure function and compared.
 
@@ -40,6 +41,7 @@ from shutil import copytree
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psutil
 import structlog
 
 from gtfs.literal import literal_feed
@@ -243,6 +245,13 @@ def run_workers(url: str, folder: Path, *, workers: int, set_size: int) -> tuple
     return took, sum(float(output) for output in outputs)
 
 
+def server_cpu_s(folder: Path) -> float:
+    """CPU seconds of the server and all its connections that have ended."""
+    (pid_file,) = (folder / "postgres").rglob("postmaster.pid")
+    times = psutil.Process(int(pid_file.read_text().split()[0])).cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 async def measure_bare(url: str, media: int) -> float:
     """Seconds to read the day's taps in medium order, and to write a row a medium by COPY, twice."""
     database = Database(url, schema="ticketing")
@@ -326,7 +335,9 @@ def run(url: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         asyncio.run(lay_out(url, media=media, seed=asked.seed + place + 1, day=day))
         run_workers(url, folder, workers=asked.workers, set_size=asked.set)
     count = asyncio.run(lay_out(url, media=media, seed=asked.seed, day=DAY))
+    server_before_s = server_cpu_s(folder)
     took, cpu_s = run_workers(url, folder, workers=asked.workers, set_size=asked.set)
+    server_s = server_cpu_s(folder) - server_before_s
     charged = asyncio.run(check(url, folder, media=media, days=[*earlier, DAY]))
     bare_s = asyncio.run(measure_bare(url, media))
     return {
@@ -337,6 +348,7 @@ def run(url: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         "seconds": round(took, 1),
         "taps_per_s": round(count / took),
         "worker_cpu_us_per_tap": round(cpu_s / count * 1e6, 1),
+        "server_cpu_us_per_tap": round(server_s / count * 1e6, 1),
         "bare_seconds": round(bare_s, 1),
         "ratio_to_bare": round(took / bare_s, 1),
         "charged_yen": charged,

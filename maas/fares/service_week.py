@@ -242,23 +242,28 @@ def _may_give_back(
     touches is never bought, so without a cheaper one the cheapest is the sum of all.
     """
     paid = sum(each.charge_minor for each in charges) - before
-    networks = [(each.fare.networks, each.fare.amount_minor) for each in charges]
-    return any(
-        price < paid and price < sum(amount for own, amount in networks if not covers.isdisjoint(own))
-        for day in days
-        for covers, price in _list_promised(engine, day, rider)
-    )
+    for day in days:
+        for covers, price in _list_promised(engine, day, rider):
+            if price >= paid:
+                break  # and so are all that follow
+            touched = sum(
+                each.fare.amount_minor for each in charges if not covers.isdisjoint(each.fare.networks)
+            )
+            if price < touched:
+                return True
+    return False
 
 
 def _list_promised(
     engine: FareEngine, day: date, rider: RiderCategory
 ) -> tuple[tuple[frozenset[str], int], ...]:
-    """The passes that the promise may use on a service date: their networks and the rider's price."""
+    """The passes that the promise may use on a service date, cheapest first: networks and rider's price."""
     remembered = engine.tariff_on(day).promised
     if rider not in remembered:
-        remembered[rider] = tuple(
+        promised = [
             (frozenset(row.networks.split()), price)
             for row in engine.list_passes(day)
             if row.in_promise and (price := product_price(row, rider)) is not None
-        )
+        ]
+        remembered[rider] = tuple(sorted(promised, key=lambda each: each[1]))
     return remembered[rider]

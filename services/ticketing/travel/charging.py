@@ -12,8 +12,10 @@ Invariant Charged of a medium, day and customer = the sum of its charges that ar
 """
 
 import asyncio
+import gc
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
@@ -33,6 +35,21 @@ log = structlog.get_logger()
 IDLE_S = 1.0
 SET_SIZE = 5_000
 _DONE = frozenset({ChargeStatus.RECORDED, ChargeStatus.EXISTS})
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No search for cycles while a set of thousands is worked on.
+
+    Everything in it is freed by its count; searching it again and again costs a third of the work.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Charger:
@@ -62,6 +79,10 @@ class Charger:
 
     async def charge_some(self) -> int:
         """Tell one set of charges; how many. 0 when none is waiting."""
+        with collector_paused():
+            return await self._charge_some()
+
+    async def _charge_some(self) -> int:
         async with self._context.database.transaction() as tx:
             rows = await tx.fetch(queries["claim_charges"], self._set_size)
             if not rows:

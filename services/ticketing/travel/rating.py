@@ -23,7 +23,7 @@ from maas.account_travel.charges import DAYS_PER_WEEK, WeekRating, list_differen
 from maas.account_travel.endings import Habits, find_habits
 from maas.account_travel.fare_book import FareBook
 from services.platform.context import ServiceContext
-from services.ticketing.travel.charging import Charger
+from services.ticketing.travel.charging import Charger, collector_paused
 from services.ticketing.travel.documents import build_documents, list_rides_made
 from services.ticketing.travel.holdings import Holdings
 from services.ticketing.travel.store import Categories, TravelStore, Week, WeekCase, WeekResult
@@ -125,6 +125,12 @@ class WeekRater:
                     await self._store.delay(tx, week, now + FAILED_WAITS)
 
     async def _rate(self, tx: Any, locked: Mapping[Week, Categories], book: FareBook, now: datetime) -> None:
+        with collector_paused():
+            await self._rate_whole(tx, locked, book, now)
+
+    async def _rate_whole(
+        self, tx: Any, locked: Mapping[Week, Categories], book: FareBook, now: datetime
+    ) -> None:
         closed_through = book.policy.clock.day_of(now) - timedelta(days=1)
         cases = await self._store.load(tx, locked)
         await self._holdings.add_to(cases)
