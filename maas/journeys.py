@@ -110,7 +110,10 @@ class Journey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """A search. Places are `lat,lon`, `feed:stop_id`, or a name; `at` is aware; windows in seconds."""
+    """A search. Places are `lat,lon`, `feed:stop_id`, or a name; `at` is aware.
+
+    `window_s`: besides the best at that hour, all journeys that leave (to arrive by: arrive) within it.
+    """
 
     origin: str
     destination: str
@@ -118,6 +121,7 @@ class PlanRequest:
     arrive_by: bool = False
     interchanges_max: int = 7
     language: str = "ja"
+    window_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,7 @@ class PlanQuery(BaseModel):
     max_transfers: int = Field(default=7, ge=0, le=100)
     num_itineraries: int = Field(default=5, ge=1, le=20)
     timetable_view: bool = True
+    search_window: int = Field(default=0, ge=0, le=86_400)
     page_cursor: Cursor | None = None
     language: Languages = ""
     detailed_legs: bool = True

@@ -64,6 +64,7 @@ class Endpoints:
             arrive_by=query.arrive_by and not cursor,
             interchanges_max=query.max_transfers,
             language=_choose_language(query.language, network),
+            window_s=query.search_window if query.timetable_view else 0,
         )
         answer = await self._planner.answer(
             request,

@@ -2,8 +2,9 @@
 
 Problem   Somebody names two places and an hour; the router knows stops. And one Pareto set answers "now",
           while a traveller also wants the next few departures.
-Idea      Places become stops with walks, the router searches, the teller names what was found. For more, ask
-          again from just after the earliest departure found (before the latest arrival, to arrive by).
+Idea      Places become stops with walks, the router searches, the teller names what was found. For more, or
+          for all of a window, it is asked for all journeys of some hours from the earliest departure found
+          (to arrive by an hour: up to the latest arrival), then again from there on.
 Rule      Walking all the way is an answer too, up to half an hour; a ride that is no earlier is left out:
           it is worse in everything.
 """
@@ -24,6 +25,10 @@ from services.planner.places import End
 INTERCHANGES_MAX = 11
 WALK_S_MAX = 1_800
 _SEARCHES_MAX = 6
+_RANGE_S = 2 * 3600
+"""The hours looked at together when more journeys are wanted."""
+_MORE_MAX = 20
+"""More than this are never asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +45,21 @@ class Answer:
 def search(
     network: Network, request: PlanRequest, origin: End, destination: End, *, count_min: int = 1
 ) -> Answer:
-    """The Pareto set at the hour asked; with a larger `count_min`, those of later hours too.
+    """The Pareto set at the hour asked; all journeys of `window_s`; later ones, until there are count_min.
 
     Raises OutsideFeedDates.
     """
     direct = _find_walk(network, request, origin, destination)
-    found: dict[str, Journey] = {}
-    asked = request
-    for _ in range(_SEARCHES_MAX):
-        journeys = _pareto_set(network, asked, origin, destination)
-        for journey in journeys:
-            found.setdefault(journey.journey_id, journey)
-        if len(found) >= count_min or not journeys:
+    now = _find(network, request, origin, destination)
+    found = {journey.journey_id: journey for journey in now}
+    if request.window_s:
+        in_window = _find(network, request, origin, destination, range_s=request.window_s)
+        found |= {journey.journey_id: journey for journey in in_window}
+    more = _find_more(network, request, origin, destination, now) if len(found) < count_min else []
+    for journey in sorted(more, key=lambda journey: _distance_s(journey, request)):
+        if len(found) >= count_min:
             break
-        asked = replace(asked, at=_next_hour(journeys, arrive_by=request.arrive_by))
+        found.setdefault(journey.journey_id, journey)
     kept = [journey for journey in found.values() if not _is_worse(journey, direct, request)]
     return Answer(
         origin=origin,
@@ -82,7 +88,31 @@ def search_before(
     return answer
 
 
-def _pareto_set(network: Network, request: PlanRequest, origin: End, destination: End) -> list[Journey]:
+def _find_more(
+    network: Network, request: PlanRequest, origin: End, destination: End, now: Sequence[Journey]
+) -> list[Journey]:
+    """Journeys of the hours after those found `now`, or before them, to arrive by; a few hours of service."""
+    more: list[Journey] = []
+    journeys = now
+    for _ in range(_SEARCHES_MAX):
+        if not journeys or len(more) >= _MORE_MAX:
+            break
+        at = _nearest(journeys, arrive_by=request.arrive_by)
+        away = timedelta(seconds=-_RANGE_S - 1 if request.arrive_by else _RANGE_S + 1)
+        try:
+            more += _find(network, replace(request, at=at), origin, destination, range_s=_RANGE_S)
+            # Where nothing leaves for hours or days, this finds what leaves next.
+            journeys = _find(network, replace(request, at=at + away), origin, destination)
+        except OutsideFeedDates:
+            break
+        more += journeys
+    return more
+
+
+def _find(
+    network: Network, request: PlanRequest, origin: End, destination: End, *, range_s: int | None = None
+) -> list[Journey]:
+    """The Pareto set at the hour asked, or of all departures (arrivals) of so many seconds."""
     timetable = network.router.timetable
     access = list_ways(network, origin, is_egress=False)
     egress = list_ways(network, destination, is_egress=True)
@@ -96,7 +126,8 @@ def _pareto_set(network: Network, request: PlanRequest, origin: End, destination
         ride_count_max=min(request.interchanges_max, INTERCHANGES_MAX) + 1,
     )
     try:
-        found = network.router.find_journeys(query)
+        router = network.router
+        found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
     except OutsideDates as error:
         raise OutsideFeedDates(f"{error}. Ask for a day between them.") from error
     return [
@@ -136,10 +167,17 @@ def _is_worse(journey: Journey, direct: Journey | None, request: PlanRequest) ->
     return journey.arrives_at - request.at >= direct.arrives_at - direct.departs_at
 
 
-def _next_hour(journeys: Sequence[Journey], *, arrive_by: bool) -> datetime:
+def _nearest(journeys: Sequence[Journey], *, arrive_by: bool) -> datetime:
     if arrive_by:
-        return max(journey.arrives_at for journey in journeys) - timedelta(seconds=1)
-    return min(journey.departs_at for journey in journeys) + timedelta(seconds=1)
+        return max(journey.arrives_at for journey in journeys)
+    return min(journey.departs_at for journey in journeys)
+
+
+def _distance_s(journey: Journey, request: PlanRequest) -> float:
+    """How far from the hour asked it leaves, or arrives."""
+    if request.arrive_by:
+        return (request.at - journey.arrives_at).total_seconds()
+    return (journey.departs_at - request.at).total_seconds()
 
 
 def _order(journey: Journey, request: PlanRequest) -> tuple[float, int]:

@@ -136,6 +136,19 @@ def test_more_journeys_of_later_hours(city: Network) -> None:
         ), "no journey is worse in everything than another"
 
 
+def test_all_journeys_of_a_window(city: Network) -> None:
+    """Asked minute by minute, the same journeys are found, but for those another betters."""
+    window = timedelta(minutes=30)
+    got = find(city, "都庁前", "竹芝", window_s=1800).journeys
+    single: dict[str, Journey] = {}
+    for minute in range(31):
+        at = EVENING + timedelta(minutes=minute)
+        single |= {j.journey_id: j for j in find(city, "都庁前", "竹芝", at=at).journeys}
+    expected = {j.journey_id for j in single.values() if j.departs_at <= EVENING + window}
+    assert {j.journey_id for j in got if j.departs_at <= EVENING + window} == expected
+    assert len(expected) > 2
+
+
 def test_earlier_journeys(city: Network) -> None:
     (first, *_) = find(city, "都庁前", "竹芝").journeys
     request = PlanRequest(origin="都庁前", destination="竹芝", at=first.departs_at, language="")
