@@ -121,7 +121,7 @@ class BillStore:
             customer_id=customer_id,
             due_minor=row["due_minor"],
             bill_number=row["bill_number"],
-            has_open_try=row["has_open_try"],
+            has_open_try=await tx.fetchval(queries["has_open_try"], customer_id, row["bill_number"]),
             can_give_back=row["has_wallet"] or row["refundable_minor"] >= -row["due_minor"],
         )
 
@@ -167,9 +167,15 @@ class BillStore:
     ) -> bool:
         """Save the bill with the end of a try (id, state, decline code), and the deny list as it is then.
 
-        False: somebody else has written the bill since; nothing is saved.
+        False: somebody else has written the bill since, or begun a try upon it; nothing is saved.
         """
         async with self.database.transaction() as tx:
+            if await tx.fetchval(queries["lock_bill"], changed.bill_id, row.version) is None:
+                return False
+            if ended is None and await tx.fetchval(
+                queries["has_open_try"], changed.customer_id, changed.number
+            ):
+                return False
             version = await tx.fetchval(
                 queries["save_bill"],
                 changed.bill_id,
@@ -204,24 +210,25 @@ class BillStore:
 
     async def begin_try(
         self,
-        bill: Bill,
+        row: BillRow,
         *,
         source: str,
         amount_minor: int,
         method_id: UUID | None = None,
         payment_method: str | None = None,
     ) -> None:
-        """Write a try down. While another one is open it stays the only one."""
+        """Write a try down, unless another one is open or somebody has written the bill since."""
+        bill = row.bill
         count = await self.database.fetchval(queries["count_tries"], bill.customer_id, bill.number)
         await self.database.fetchval(
             queries["begin_try"],
             uuid5(bill.bill_id, f"try:{count + 1}"),
-            bill.customer_id,
-            bill.number,
+            bill.bill_id,
             source,
             amount_minor,
             method_id,
             payment_method,
+            row.version,
         )
 
     async def find_open_try(self, bill: Bill) -> WalletTry | CardTry | None:

@@ -190,15 +190,17 @@ class Bills:
             await self._let_go(await self._store.get_bill(bill_id), open_try, "given_up")
         elif open_try is not None:
             return attempt
+        row = await self._store.get_bill(bill_id)
+        bill = row.bill
         if bill.state not in (BillState.OWED, BillState.WRITTEN_OFF):
             raise BillNotPayable(f"The bill is {bill.state}; only a debt is paid here.")
         if payment_method != WALLET and bill.outstanding_minor < CARD_MINOR_MIN:
             raise BillNotPayable("A card takes 50 yen or more. Pay this from your wallet.")
         if payment_method == WALLET:
-            await self._store.begin_try(bill, source="wallet", amount_minor=bill.outstanding_minor)
+            await self._store.begin_try(row, source="wallet", amount_minor=bill.outstanding_minor)
         else:
             await self._store.begin_try(
-                bill, source="card", amount_minor=bill.outstanding_minor, payment_method=payment_method
+                row, source="card", amount_minor=bill.outstanding_minor, payment_method=payment_method
             )
         return await self.drive(bill_id)
 
@@ -230,11 +232,11 @@ class Bills:
                 bill.outstanding_minor, balance_minor=balance_minor, has_card=card is not None
             )
             if from_wallet:
-                await self._store.begin_try(bill, source="wallet", amount_minor=from_wallet)
+                await self._store.begin_try(row, source="wallet", amount_minor=from_wallet)
                 return
         if card is not None and bill.outstanding_minor >= CARD_MINOR_MIN:
             await self._store.begin_try(
-                bill, source="card", amount_minor=bill.outstanding_minor, method_id=card.method_id
+                row, source="card", amount_minor=bill.outstanding_minor, method_id=card.method_id
             )
             return
         code = "no_card" if card is None else "amount_below_minimum"

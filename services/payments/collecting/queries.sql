@@ -146,13 +146,16 @@ select customer_id from customer where gather_at <= $1 order by gather_at limit 
 
 -- name: lock_customer
 -- No row when another worker has it. Locks: the row.
-select c.customer_id, c.due_minor, c.bill_number, c.is_denied, c.gather_at,
-    exists (select 1 from collection_try t where t.customer_id = c.customer_id
-            and t.bill_number = c.bill_number and t.state = 'open') as has_open_try,
+select c.customer_id, c.due_minor, c.bill_number, c.gather_at,
     exists (select 1 from wallet w where w.traveller_id = c.customer_id and w.state = 'open') as has_wallet,
     (select coalesce(sum(captured_minor - refunded_minor), 0)::bigint from payment p
      where p.traveller_id = c.customer_id and p.purpose = 'debt' and p.state = 'captured') as refundable_minor
 from customer c where customer_id = $1 for update of c skip locked
+
+-- name: has_open_try
+-- A statement of its own: asked in that which waits for the lock, it would not see a draw that was begun meanwhile.
+-- Index: collection_try_open.
+select exists (select 1 from collection_try where customer_id = $1 and bill_number = $2 and state = 'open')
 
 -- name: begin_next_bill
 update customer set due_minor = 0, bill_number = bill_number + 1, gather_at = null where customer_id = $1
@@ -189,15 +192,21 @@ update bill set outstanding_minor = $3, state = $4, attempts = $5, decline_code 
 where bill_id = $1 and version = $2
 returning version
 
+-- name: lock_bill
+-- Locks: the bill, so that no try begins upon it.
+select bill_id from bill where bill_id = $1 and version = $2 for update
+
 -- name: note_bill_failure
 -- Looked at again after $3 seconds; the row keeps the cause.
 update bill set last_error = $2, leased_until = clock_timestamp() + make_interval(secs => $3::float8)
 where bill_id = $1
 
 -- name: begin_try
--- No row while another try of the bill is open.
+-- No row while another try of the bill is open, or when somebody has written the bill since version $7: a try must
+-- not begin upon what was collected meanwhile. Locks: the bill.
 insert into collection_try (try_id, customer_id, bill_number, source, amount_minor, method_id, payment_method)
-values ($1, $2, $3, $4, $5, $6, $7)
+select $1, b.customer_id, b.number, $3, $4, $5, $6
+from (select customer_id, number from bill where bill_id = $2 and version = $7 for update) b
 on conflict do nothing
 returning try_id
 
