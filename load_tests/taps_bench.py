@@ -4,6 +4,7 @@ Protocol, fixed before any number was read (workload taps-1):
 
 1. A fresh house (`maas up`, all services in one process, embedded PostgreSQL with fsync on) in a temporary
    folder; the two-core machine as it is, and on it also the load (`taps_load.py`, a process of its own).
+   It has no network, so nothing is rated meanwhile: rides are made after the taps are stored, by workers.
 2. 400 devices send batches of 50, each signed; nine taps in ten are of a million media, one of 2,000 tickets;
    entries and exits at 200 stations. All are made and signed before the clock starts.
 3. Steady: `--rate` taps a second for `--seconds`, open loop. What counts: taps acknowledged per second from

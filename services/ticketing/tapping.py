@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import orjson
 
 from maas.tap_signatures import BatchSignature
@@ -47,6 +48,14 @@ GATHERED_BATCHES_MAX = 20
 
 ON_THEIR_WAY_MAX = 2
 """One is judged while another is flushed."""
+
+DATABASE_AWAY = (
+    OSError,  # refused, reset, timed out
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,  # it stops, crashed, or is recovering
+    asyncpg.InterfaceError,
+)
+"""What is raised while PostgreSQL is killed, recovers or is started again."""
 
 COUNTED = frozenset({VerdictStatus.ACCEPTED, VerdictStatus.ALREADY_USED, VerdictStatus.WRONG_PLACE})
 """The verdicts upon which rides are made of a tap, were it judged by its own clock and no news."""
@@ -104,7 +113,11 @@ class Tapping:
 
     async def record(self, signed: SignedBatch) -> bytes:
         """Judge and keep a batch; the answers as JSON, one a tap. Raises Problem: it is refused whole."""
-        answer = await self._gathering.ask(signed)
+        try:
+            answer = await self._gathering.ask(signed)
+        except DATABASE_AWAY as error:
+            detail = "The taps are stored, or not; nobody can say now. Send the same batch again."
+            raise Problem("service_unavailable", detail=detail) from error
         if isinstance(answer, Problem):
             raise answer
         return answer

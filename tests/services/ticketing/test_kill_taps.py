@@ -21,12 +21,12 @@ from services.platform.embedded.postgres import find_pid_file, find_running_url
 from tests.conftest import ROOT
 from tests.support.city import free_port
 
-BATCHES = 240
+BATCHES = 160
 GATES_AT_ONCE = 6
-KILLED_AFTER = (30, 90, 150)
+KILLED_AFTER = (25, 70, 115)
 START_S_MAX = 90
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
 
 
 class KillableHouse:
@@ -130,7 +130,8 @@ async def send_until_acknowledged(
             if status == 200:
                 said.append((batch.device_id, batch.first))
                 return
-            assert status >= 500, f"a genuine batch was refused: {status}"
+            # The house knows what has happened to it, and says what to do.
+            assert status == 503, f"a genuine batch was answered {status}"
         await asyncio.sleep(0.05)
 
 
