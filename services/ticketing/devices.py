@@ -44,6 +44,7 @@ class Device:
     state_since: datetime
     placed_from: tuple[datetime, ...]
     placed_at: tuple[str | None, ...]
+    area_ids: tuple[str, ...] | None = None
 
     def place_at(self, instant: datetime) -> str | None:
         """Where it stood; None: ask the tap. Before its first placement it stood where that says."""
@@ -63,6 +64,7 @@ def build_devices(rows: Iterable[Any]) -> dict[str, Device]:
             state_since=row["state_since"],
             placed_from=tuple(row["placed_from"]),
             placed_at=tuple(row["placed_at"]),
+            area_ids=None if row["area_ids"] is None else tuple(row["area_ids"]),
         )
         for row in rows
     }
@@ -83,7 +85,8 @@ class DeviceBody(Model):
 
     `public_key`: 32 bytes as base64url. `stop_id`: where it stands, None when it moves; from `placed_from`
     on, or from now on where that is None and the place is another than before; what was said before about
-    that time no longer holds.
+    that time no longer holds. `area_ids`: the networks and fare zones it is in, which a pass must cover; None
+    where that is not asked.
     """
 
     operator_id: Identifier
@@ -91,6 +94,7 @@ class DeviceBody(Model):
     stop_id: Identifier | None = None
     placed_from: Instant | None = None
     state: DeviceState = "active"
+    area_ids: list[Identifier] | None = Field(default=None, max_length=50)
 
 
 class PlacementView(Model):
@@ -124,6 +128,7 @@ class DeviceView(Model):
     state: DeviceState
     state_since: datetime
     placements: list[PlacementView]
+    area_ids: list[str] | None
 
 
 class DeviceReport(DeviceView):
@@ -165,7 +170,13 @@ class DeviceDesk:
                 detail = f"It taps for {before.operator_id}. Register another device for {body.operator_id}."
                 raise Problem("conflict", detail=detail)
             await self.store.upsert_device(
-                tx, device_id, operator_id=body.operator_id, public_key=key, state=body.state, now=now
+                tx,
+                device_id,
+                operator_id=body.operator_id,
+                public_key=key,
+                state=body.state,
+                area_ids=body.area_ids,
+                now=now,
             )
             is_elsewhere = before is None or before.place_at(now) != body.stop_id
             if body.placed_from is not None or is_elsewhere:
@@ -200,6 +211,7 @@ def _view(device: Device) -> dict[str, Any]:
         "public_key": base64.urlsafe_b64encode(device.public_key).rstrip(b"=").decode(),
         "state": device.state,
         "state_since": device.state_since,
+        "area_ids": None if device.area_ids is None else list(device.area_ids),
         "placements": [
             PlacementView(valid_from=valid_from, stop_id=stop_id)
             for valid_from, stop_id in zip(device.placed_from, device.placed_at, strict=True)

@@ -133,9 +133,10 @@ select d.*, array(select valid_from from device_placement p where p.device_id = 
 from device d where ($1::text is null or operator_id = $1) and device_id > $2 order by device_id limit $3
 
 -- name: upsert_device
-insert into device (device_id, operator_id, public_key, state, state_since, registered_at)
-values ($1, $2, $3, $4, $5, $5)
+insert into device (device_id, operator_id, public_key, state, state_since, registered_at, area_ids)
+values ($1, $2, $3, $4, $5, $5, $6)
 on conflict (device_id) do update set public_key = excluded.public_key, state = excluded.state,
+    area_ids = excluded.area_ids,
     state_since = case when device.state = excluded.state then device.state_since else excluded.state_since end
 
 -- name: forget_placements

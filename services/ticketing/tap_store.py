@@ -26,12 +26,16 @@ def tap_id_of(device_id: str, sequence: int) -> UUID:
 
 @dataclass(slots=True, kw_only=True)
 class ArrivedTap:
-    """A tap on its way into the table. `stop_id` is where it counts; what was judged of it is set later."""
+    """A tap on its way into the table. `stop_id` is where it counts; what was judged is set later.
+
+    `area_ids` are the networks and zones of its device, None: not asked.
+    """
 
     device_id: str
     tap: TapIn
     stop_id: str
     service_date: date
+    area_ids: tuple[str, ...] | None = None
     verdict: TapStatus = "recorded"
     ticket_ref: str | None = None
     fare_index: int | None = None
@@ -139,10 +143,19 @@ class TapStore:
         return await self._database.fetch(queries["list_devices_page"], operator_id, after, limit)
 
     async def upsert_device(
-        self, tx: Any, device_id: str, *, operator_id: str, public_key: bytes, state: str, now: datetime
+        self,
+        tx: Any,
+        device_id: str,
+        *,
+        operator_id: str,
+        public_key: bytes,
+        state: str,
+        area_ids: Sequence[str] | None,
+        now: datetime,
     ) -> None:
-        """Register a device, or change its key or state."""
-        await tx.execute(queries["upsert_device"], device_id, operator_id, public_key, state, now)
+        """Register a device, or change its key, state or areas."""
+        areas = None if area_ids is None else list(area_ids)
+        await tx.execute(queries["upsert_device"], device_id, operator_id, public_key, state, now, areas)
 
     async def place_device(self, tx: Any, device_id: str, valid_from: datetime, stop_id: str | None) -> None:
         """From then on it stands there, whatever was said before about that time."""

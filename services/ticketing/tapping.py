@@ -153,6 +153,7 @@ class Tapping:
                     tap=tap,
                     stop_id=(device and device.place_at(tap.tapped_at)) or tap.stop_id,
                     service_date=service_date_of(tap.tapped_at, zone=self._zone),
+                    area_ids=device.area_ids if device else None,
                 )
                 arrived.setdefault(each.key, each)
         return {key: arrived[key] for key in sorted(arrived)}
@@ -243,7 +244,9 @@ def _judge_one(
     each.ticket_ref = told.ticket.ticket_ref
     # A gate that asked us was told, and let nobody through on an ended code.
     is_told = told.status in REFUSED_BY_NEWS and not each.tap.accepted_offline
-    each.is_counted = own.status in COUNTED and not is_told
+    # A pass refused outside its area has not begun there.
+    is_outside = own.entitlement is not None and own.entitlement.is_pass and not own.is_accepted
+    each.is_counted = own.status in COUNTED and not is_told and not is_outside
     each.fare_index = told.entitlement.fare_index if told.entitlement else None
     if not each.is_counted:
         return
@@ -259,7 +262,12 @@ def _judge_one(
 def _verify(each: ArrivedTap, keys: KeyList, revoked: Revocations, at: datetime) -> Verdict:
     tap = each.tap
     assert tap.payload is not None, "only codes are verified"
-    place = Checkpoint(operator_id=tap.operator_id, stop_id=each.stop_id, is_exit=tap.kind is TapKind.EXIT)
+    place = Checkpoint(
+        operator_id=tap.operator_id,
+        stop_id=each.stop_id,
+        is_exit=tap.kind is TapKind.EXIT,
+        area_ids=each.area_ids,
+    )
     return verify(tap.payload, keys=keys, now=at, at=place, revocations=revoked)
 
 

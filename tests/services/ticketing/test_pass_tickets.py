@@ -107,3 +107,17 @@ async def test_more_areas_than_a_code_holds_are_parts(counter: Counter) -> None:
     assert [len(each) for each in rights] == [5, 1]
     assert ANY_AREA not in {right.area_code for each in rights for right in each}
     assert PassArea(operator_id="TWR", network_id="rinkai") in ENGINE.list_areas(["rinkai"], BOUGHT_AT.date())
+
+
+async def test_a_gate_of_another_network_refuses_a_pass_and_does_not_begin_it(counter: Counter) -> None:
+    (ticket,) = await sell(counter, hours=24)
+    stop = ("scan", "Toei", "Toei.Arakawa.Machiya", "20:00")
+    await counter.put_device("Toei/tram", operator_id="Toei", area_ids=["toei_tram"])
+    assert await counter.statuses(ticket["payload"], stop, device="tram") == ["wrong_place"]
+    await counter.settle()
+    assert await counter.count_events("PassBegun") == 0
+    await counter.put_device("Toei/subway", operator_id="Toei", area_ids=["toei_subway"])
+    gate = ("enter", "Toei", TOCHOMAE, "20:10")
+    assert await counter.statuses(ticket["payload"], gate, device="subway") == ["accepted"]
+    await counter.settle()
+    assert await counter.count_events("PassBegun") == 1
