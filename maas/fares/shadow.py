@@ -57,6 +57,14 @@ class Difference:
         self.cheaper_count += after < before
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedRide:
+    """What one tariff says of a ride: its price, and the operators' shares, which sum to it."""
+
+    total_minor: int
+    shares: Mapping[str, int]
+
+
 @dataclass(slots=True, kw_only=True)
 class ShadowReport:
     """What would have changed. The counts of rides that only one tariff prices are beside the sums."""
@@ -69,6 +77,23 @@ class ShadowReport:
     only_after_count: int = 0
     unpriced_count: int = 0
 
+    def count(
+        self, before: PricedRide | None, after: PricedRide | None, *, area: str, rider: RiderCategory
+    ) -> None:
+        """Count one ride by what both tariffs say of it; None where one does not price it."""
+        if before is None or after is None:
+            self.unpriced_count += before is None and after is None
+            self.only_before_count += before is not None
+            self.only_after_count += after is not None
+            return
+        amounts = (before.total_minor, after.total_minor)
+        self.whole.add(*amounts)
+        self.by_area[area].add(*amounts)
+        self.by_rider[rider].add(*amounts)
+        for operator_id in sorted(before.shares.keys() | after.shares.keys()):
+            shares = (before.shares.get(operator_id, 0), after.shares.get(operator_id, 0))
+            self.by_operator[operator_id].add(*shares)
+
 
 def compare_tariffs(
     rides: Iterable[PastRide], *, before: FareEngine, after: FareEngine, area_of: Callable[[Place], str]
@@ -76,19 +101,12 @@ def compare_tariffs(
     """Price every ride by both tariffs. `area_of` names the area of the place where a ride began."""
     report = ShadowReport()
     for ride in rides:
-        old, new = _find_price(before, ride), _find_price(after, ride)
-        if old is None or new is None:
-            report.unpriced_count += old is None and new is None
-            report.only_before_count += old is not None
-            report.only_after_count += new is not None
-            continue
-        amounts = (old.total.amount_minor, new.total.amount_minor)
-        report.whole.add(*amounts)
-        report.by_area[area_of(ride.journey.legs[0].origin)].add(*amounts)
-        report.by_rider[ride.rider].add(*amounts)
-        shares, new_shares = _shares_of(old), _shares_of(new)
-        for operator_id in sorted(shares.keys() | new_shares.keys()):
-            report.by_operator[operator_id].add(shares.get(operator_id, 0), new_shares.get(operator_id, 0))
+        report.count(
+            _find_price(before, ride),
+            _find_price(after, ride),
+            area=area_of(ride.journey.legs[0].origin),
+            rider=ride.rider,
+        )
     return report
 
 
@@ -119,9 +137,9 @@ def _count(groups: Iterable[Difference]) -> int:
     return sum(each.ride_count for each in groups)
 
 
-def _find_price(engine: FareEngine, ride: PastRide) -> JourneyPrice | None:
+def _find_price(engine: FareEngine, ride: PastRide) -> PricedRide | None:
     try:
-        return engine.price(
+        price = engine.price(
             journey=ride.journey,
             rider=ride.rider,
             medium=ride.medium,
@@ -130,6 +148,7 @@ def _find_price(engine: FareEngine, ride: PastRide) -> JourneyPrice | None:
         )
     except FareNotFound:
         return None
+    return PricedRide(total_minor=price.total.amount_minor, shares=_shares_of(price))
 
 
 def _shares_of(price: JourneyPrice) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rides of the past, for a tariff tried in the shadow: those of the house's orders, or of a file.
+"""Rides of the past, for a tariff tried in the shadow: of the house's orders and taps, or of a file.
 
 Idea      A confirmed order is a document with its journey, its riders and what became of each fare. What was
           ridden of it is a `PastRide` for each rider: legs, category, medium, class; the traveller's id stays
@@ -6,6 +6,7 @@ Idea      A confirmed order is a document with its journey, its riders and what 
 Not here  Pricing them (maas/fares/shadow.py).
 """
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import date
@@ -14,9 +15,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from maas.account_travel.media import MediumKind
+from maas.account_travel.rides import Stop
+from maas.account_travel.shadow import PastTravel
 from maas.fares.riders import list_companies
 from maas.fares.shadow import PastRide
 from maas.orders import ComponentState, Order
+from maas.prices import FareMedium, RiderCategory
 from services.cli.errors import CommandFailed
 
 RIDES: TypeAdapter[PastRide] = TypeAdapter(PastRide)
@@ -28,6 +33,41 @@ _ORDERS = """
         select from sales.order_leg where order_leg.order_id = customer_order.order_id
             and service_date between $1 and $2)
     order by placed_at, order_id"""
+
+
+_TRAVEL = """
+    select service_date, kind, document from ticketing.travel_day join ticketing.medium using (medium_ref)
+    where service_date between $1 and $2 order by service_date, medium_ref"""
+
+
+async def iterate_travel(connection: Any, *, since: date, until: date) -> AsyncIterator[PastTravel]:
+    """The fares of tapped rides of these service dates. Requires an open transaction."""
+    async for row in connection.cursor(_TRAVEL, since, until):
+        medium = MediumKind(row["kind"]).fare_medium
+        for travel in list_past_travel(row["document"], row["service_date"], medium):
+            yield travel
+
+
+def list_past_travel(document: str, day: date, medium: FareMedium) -> Iterator[PastTravel]:
+    """The fares of a day's document whose rides are whole: no maximum fares, nothing that was waived."""
+    told = json.loads(document)
+    rides = {ride["ride_id"]: ride for ride in told["rides"]}
+    for fare in told["fares"]:
+        chain = [rides[ride_id] for ride_id in fare["rides"] if ride_id in rides]
+        whole = [ride for ride in chain if _is_whole(ride)]
+        if fare["is_maximum"] or not whole or len(whole) != len(fare["rides"]):
+            continue
+        # A flat bus is left anywhere: where it was boarded is all that its fare asks for.
+        ends = tuple(
+            (Stop(*ride["origin"]), Stop(*(ride["destination"] or ride["origin"]))) for ride in whole
+        )
+        yield PastTravel(day=day, rider=RiderCategory(fare["rider"]), medium=medium, chain=ends)
+
+
+def _is_whole(ride: dict[str, Any]) -> bool:
+    """Known from gate to gate, or a flat bus; not waived, and not left where it was entered."""
+    is_there = ride["scan"] or (ride["destination"] and ride["destination"] != ride["origin"])
+    return bool(ride["origin"] and is_there and not ride["waived"])
 
 
 async def iterate_ridden(connection: Any, *, since: date, until: date) -> AsyncIterator[PastRide]:

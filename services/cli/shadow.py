@@ -13,14 +13,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from maas.account_travel.fare_book import FareBook
+from maas.account_travel.policy import TapRules, TravelPolicy
+from maas.account_travel.shadow import PastTravel, compare_travel
 from maas.demand.meshes import UNKNOWN, find_third_mesh
 from maas.errors import TariffUnreadable
+from maas.fares.charged import ServiceClock
 from maas.fares.engine import FareEngine
 from maas.fares.shadow import Difference, PastRide, ShadowReport, compare_tariffs, merge_small
 from maas.journeys import Place
 from services.cli.database import database_url
 from services.cli.errors import CommandFailed
-from services.cli.past_rides import iterate_ridden, read_rides
+from services.cli.past_rides import iterate_ridden, iterate_travel, read_rides
 from services.platform.settings import Settings
 
 _FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)
@@ -34,7 +38,7 @@ def shadow(
         Path, typer.Option(help="The folder it is compared with; default: the demonstration city's.")
     ] = _OLD_TARIFF,
     rides: Annotated[
-        Path | None, typer.Option(help="A file of past rides, one JSON a line; default: the house's orders.")
+        Path | None, typer.Option(help="A file of past rides, one JSON a line; default: the house's own.")
     ] = None,
     since: Annotated[str, typer.Option(help="The first service date; default: from the beginning.")] = "",
     until: Annotated[str, typer.Option(help="The last service date; default: to the end.")] = "",
@@ -42,7 +46,9 @@ def shadow(
 ) -> None:
     """Try a tariff in the shadow: price the past rides by both, and show what changes and for whom.
 
-    Differences are told by operator, by area (mesh of 1 km where the ride began) and by rider category.
+    The house's own rides are what was ridden of its orders, and what was tapped by card and phone.
+    Differences are told by operator, by area (mesh of 1 km where the ride began; of taps the station) and
+    by rider category.
     Groups of fewer than ten rides are told together. Nothing is written, and nobody is charged.
 
     Examples:
@@ -52,8 +58,14 @@ def shadow(
     """
     before, after = _read_tariff(old), _read_tariff(new)
     first, last = _read_day(since, _FIRST), _read_day(until, _LAST)
-    found = _within(read_rides(rides), first, last) if rides else _list_orders(first, last)
+    travel: list[PastTravel] = []
+    if rides:
+        found = _within(read_rides(rides), first, last)
+    else:
+        found, travel = _list_made(first, last)
     report = compare_tariffs(found, before=before, after=after, area_of=_area_of)
+    if travel:
+        compare_travel(travel, before=_open_book(before, old), after=_open_book(after, new), report=report)
     print_report(report, Console(highlight=False), as_json=as_json)
 
 
@@ -80,21 +92,27 @@ def _within(rides: Iterable[PastRide], first: date, last: date) -> Iterable[Past
             yield ride
 
 
-def _list_orders(first: date, last: date) -> list[PastRide]:
+def _open_book(engine: FareEngine, folder: Path) -> FareBook:
+    policy = TravelPolicy(clock=ServiceClock(zone=engine.zone))
+    return FareBook(engine, TapRules.from_folder(folder), policy)
+
+
+def _list_made(first: date, last: date) -> tuple[list[PastRide], list[PastTravel]]:
     with database_url(Settings.from_environment(os.environ)) as url:
         try:
-            return asyncio.run(_ask_orders(url, first, last))
+            return asyncio.run(_ask_made(url, first, last))
         except asyncpg.UndefinedTableError as error:
             raise CommandFailed(
-                "This database holds no orders yet. Start the house once with `maas up`, or give --rides."
+                "This database holds no rides yet. Start the house once with `maas up`, or give --rides."
             ) from error
 
 
-async def _ask_orders(url: str, first: date, last: date) -> list[PastRide]:
+async def _ask_made(url: str, first: date, last: date) -> tuple[list[PastRide], list[PastTravel]]:
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return [ride async for ride in iterate_ridden(connection, since=first, until=last)]
+            rides = [ride async for ride in iterate_ridden(connection, since=first, until=last)]
+            return rides, [each async for each in iterate_travel(connection, since=first, until=last)]
     finally:
         await connection.close()
 

@@ -1,10 +1,10 @@
-"""`maas shadow` on rides of a file and on what was ridden of the house's orders."""
+"""`maas shadow` on rides of a file, on what was ridden of the house's orders, and on taps."""
 
 import asyncio
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,19 +12,25 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
+from maas.account_travel.fare_book import FareBook
+from maas.account_travel.policy import TapRules
+from maas.account_travel.shadow import compare_travel
 from maas.fares.engine import FareEngine
-from maas.fares.shadow import Difference, PastRide, merge_small
+from maas.fares.shadow import Difference, PastRide, ShadowReport, merge_small
 from maas.journeys import Leg
 from maas.offers import quote
 from maas.orders import Order, confirm, mark_ridden, place
-from maas.prices import RiderCategory
-from services.cli.past_rides import RIDES, list_past_rides
+from maas.prices import FareMedium, RiderCategory
+from services.cli.past_rides import RIDES, list_past_rides, list_past_travel
 from services.cli.verbs import app
 from services.platform.database import Database
 from services.platform.migrations import migrate
 from services.sales.store import SalesStore
+from services.ticketing.travel.documents import build_documents
 from tests.conftest import ROOT
 from tests.support.fares import ADULT, APP, CHILD, TARIFFS, journey, ride
+from tests.support.travel import BOOK, CARD, POLICY, taps
+from tests.support.travel import rate as rate_travel
 
 OEDO = ride("Toei.Oedo", "Tochomae", "Daimon")  # 220 by ticket
 YURIKAMOME = ride("Yurikamome.Yurikamome", "Shiodome", "Takeshiba", at="12:30")  # 190
@@ -149,8 +155,35 @@ def test_of_an_order_what_was_ridden_counts_for_each_rider() -> None:
     assert (child.rider, len(child.journey.legs)) == (CHILD, 2)
 
 
+def test_tapped_rides_are_compared_by_their_chains(dearer: Path) -> None:
+    """Three rides from 都庁前 to 大門 at 220 by IC, a bus, and one entry without an exit."""
+    made = taps(
+        "\n".join(
+            f"{hour:02}:00 in Toei.Oedo.Tochomae\n{hour:02}:30 out Toei.Oedo.Daimon" for hour in (8, 10, 12)
+        )
+        + "\n14:00 on ToeiBus.Shuku74.a\n16:00 in Toei.Oedo.Tochomae"
+    )
+    documents = build_documents(rate_travel(made, closed_through=date(2026, 5, 24)), CARD)
+    travel = [
+        each
+        for day, document in documents.items()
+        for each in list_past_travel(document.decode(), day, FareMedium.IC)
+    ]
+    # The ride without an exit paid a maximum fare: nobody knows what it would cost.
+    assert len(travel) == 4
+    report = ShadowReport()
+    engine = FareEngine.from_folder(dearer)
+    after = FareBook(engine, TapRules.from_folder(dearer), POLICY)
+    compare_travel(travel * 4, before=BOOK, after=after, report=report)
+    # 5-9 km costs 240 by IC instead of 220: twelve rides, 240 more; the bus is as before.
+    assert (report.whole.ride_count, report.whole.difference_minor) == (16, 12 * 20)
+    assert report.by_operator["Toei"].difference_minor == 240
+    assert report.by_area["demo:Toei.Oedo.Tochomae"].ride_count == 12
+
+
 async def keep(url: str, orders: list[Order]) -> None:
-    await migrate(url, schema="sales", folder=ROOT / "services" / "sales" / "migrations")
+    for schema in ("sales", "ticketing"):
+        await migrate(url, schema=schema, folder=ROOT / "services" / schema / "migrations")
     database = Database(url, schema="sales")
     await database.open()
     store = SalesStore(database)
