@@ -55,6 +55,13 @@ ONCE: Mapping[Language, str] = {
     "zh-Hans": "每段限用一次。复印件无效。请勿告知他人号码。",
     "ko": "구간마다 한 번만 쓸 수 있습니다. 사본은 쓸 수 없습니다. 번호를 남에게 알리지 마세요.",
 }
+AGAIN_AND_AGAIN: Mapping[Language, str] = {
+    "ja": "有効期間中は何度でも乗れます。ほかの人に渡すことはできません。",
+    "ja-easy": "なんかいでも のれます。ほかの人に わたさないでください。",
+    "en": "Any number of rides in its time, by one party. It is not handed on.",
+    "zh-Hans": "有效期内不限次数。不得转让他人。",
+    "ko": "유효 기간 동안 몇 번이든 탈 수 있습니다. 남에게 넘길 수 없습니다.",
+}
 IN_THE_APP: Mapping[Language, str] = {
     "ja": "アプリを開いて動くコードをお見せください。",
     "ja-easy": "アプリを ひらいて コードを 見せてください。",
@@ -132,6 +139,11 @@ class PrintedFare:
     destination: str
     fare_class: str | None = None
 
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is good for any number of rides."""
+        return self.origin == self.destination
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedTicket:
@@ -193,9 +205,10 @@ def _lines(ticket: PrintedTicket, language: Language, zone: ZoneInfo) -> list[st
         f"{RIDERS[language]}: {riders}",
     ]
     for number, fare in enumerate(ticket.fares, 1):
-        way = fare.origin if fare.origin == fare.destination else f"{fare.origin} → {fare.destination}"
+        way = fare.origin if fare.is_pass else f"{fare.origin} → {fare.destination}"
         lines.append(f"{number}. {way}" + (f" ({fare.fare_class})" if fare.fare_class else ""))
     if ticket.phone_code is not None:
         lines.append(f"{BY_PHONE[language]}: {spell(ticket.phone_code)}")
-    lines.append((IN_THE_APP if ticket.payload is None else ONCE)[language])
+    on_paper = AGAIN_AND_AGAIN if all(fare.is_pass for fare in ticket.fares) else ONCE
+    lines.append((IN_THE_APP if ticket.payload is None else on_paper)[language])
     return lines
