@@ -137,3 +137,9 @@ class InvoiceNotFound(PaymentsError):
     """No invoice to a business has this id. List the business's invoices to find it."""
 
     code = "invoice_not_found"
+
+
+class OperatorPayoutNotFound(PaymentsError):
+    """No payout to an operator has this id. Take the id from the settlement run's payments."""
+
+    code = "operator_payout_not_found"

@@ -257,3 +257,45 @@ class SavedMethodsPort(Protocol):
         A bank that wants to ask the payer declines with `authentication_required`. Raises
         SavedMethodNotFound, PaymentNotFound, ProviderUnavailable.
         """
+
+
+class OperatorPayoutState(StrEnum):
+    """A payout to an operator through the provider. OPEN waits for the account, or for money."""
+
+    OPEN = "open"
+    PAID = "paid"
+    REVERSING = "reversing"
+    REVERSED = "reversed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAccount:
+    """An operator's account at the provider; `onboarding_url` is where its clerk answers what is asked."""
+
+    operator_id: str
+    can_receive: bool
+    onboarding_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPayout:
+    """A payout to an operator. `problem` says what an OPEN one waits for."""
+
+    payout_id: UUID
+    operator_id: str
+    amount_minor: int
+    state: OperatorPayoutState
+    problem: str | None = None
+
+
+class OperatorPayoutsPort(Protocol):
+    """Operators who are paid through the payment provider instead of by bank file."""
+
+    async def open_account(self, *, operator_id: str, return_url: str) -> OperatorAccount:
+        """Open the operator's account there, once, or tell where its clerk goes on."""
+
+    async def pay_operator(self, *, payout_id: UUID, operator_id: str, amount_minor: int) -> OperatorPayout:
+        """Pay out of settlement's clearing. Safe to repeat: it tells how far it is."""
+
+    async def reverse_payout(self, *, payout_id: UUID) -> OperatorPayout:
+        """Take a paid one back into settlement's clearing. Raises OperatorPayoutNotFound."""

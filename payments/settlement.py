@@ -52,6 +52,13 @@ class OddYen(StrEnum):
     HALF_UP = "half_up"
 
 
+class PaidBy(StrEnum):
+    """How a participant wants to be paid: by a bank file, or through the payment provider (Connect)."""
+
+    BANK = "bank"
+    PROVIDER = "provider"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """What the platform and a participant agreed, in force from `valid_from` until the next one.
@@ -69,6 +76,7 @@ class Agreement:
     bank_account: BankAccount
     valid_from: datetime
     consignor_code: str | None = None
+    paid_by: PaidBy = PaidBy.BANK
 
 
 class RunState(StrEnum):

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from maas.ports import BerthPort, EligibilityPort, NetworkPort, OnDemandPort, PassPort, PlannerPort
-from payments.ports import CollectionPort, LedgerPort, PaymentsPort, SavedMethodsPort
+from payments.ports import CollectionPort, LedgerPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
 from services.platform.bus import Bus, InProcessBus
@@ -57,6 +57,7 @@ OWNERS: Mapping[type, str] = {
     PaymentsPort: "payments",
     CollectionPort: "payments",
     SavedMethodsPort: "payments",
+    OperatorPayoutsPort: "payments",
     BerthPort: "partners",
     EligibilityPort: "sales",
     PassPort: "sales",

@@ -113,7 +113,7 @@ def check(
     with database_url(Settings.from_environment(os.environ)) as url:
         try:
             settings = Settings.from_environment(os.environ)
-            wrong = asyncio.run(list_wrong(url, books or list(Books), data_dir=settings.data_dir))
+            wrong = asyncio.run(list_wrong(url, books or [], data_dir=settings.data_dir))
         except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
             raise CommandFailed(
                 f"This database was written by another version ({error}). Start the house of this version "
@@ -126,18 +126,26 @@ def check(
 
 
 async def list_wrong(url: str, books: list[Books], *, data_dir: Path = Path(".maas")) -> dict[str, list[str]]:
-    """What is wrong: the sentence, and where. Prints each check that holds. Raises CommandFailed."""
+    """What is wrong: the sentence, and where. Prints each check that holds. Raises CommandFailed.
+
+    When no `books` are named all are checked; payments only where this database has any.
+    """
     connection = await asyncpg.connect(url)
     try:
         # One snapshot for all questions: what is written meanwhile is not half seen.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return {
                 sentence: cases
-                for each in books
+                for each in books or await _list_present(connection)
                 for sentence, cases in (await _list_wrong_in(connection, each, data_dir)).items()
             }
     finally:
         await connection.close()
+
+
+async def _list_present(connection: Any) -> list[Books]:
+    has_payments = await connection.fetchval("select to_regclass('payments.provider_movement') is not null")
+    return [each for each in Books if each is not Books.PAYMENTS or has_payments]
 
 
 async def _list_wrong_in(connection: Any, books: Books, data_dir: Path) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from maas.events import AccountClosed, FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
 from payments.errors import ProviderUnavailable
-from payments.ports import CollectionPort, PaymentsPort, SavedMethodsPort
+from payments.ports import CollectionPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from services.payments.balance.collector import Collector
 from services.payments.balance.routes import BalanceEndpoints
 from services.payments.balance.routes import build_routes as build_balance_routes
@@ -14,6 +14,10 @@ from services.payments.books import Books
 from services.payments.collecting.room import build_collection
 from services.payments.collecting.routes import CollectionEndpoints
 from services.payments.collecting.routes import build_routes as build_collection_routes
+from services.payments.connect.handlers import ConnectHandlers
+from services.payments.connect.routes import ConnectEndpoints
+from services.payments.connect.routes import build_routes as build_connect_routes
+from services.payments.connect.stripe_connect import StripeConnect
 from services.payments.counters.handlers import Counters
 from services.payments.counters.routes import CounterEndpoints
 from services.payments.counters.routes import build_routes as build_counter_routes
@@ -99,17 +103,19 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         provider=StripeDisputes(client),
         collector=collector,
     )
+    connect = ConnectHandlers(context=context, calls=store, provider=StripeConnect(client))
     recovery = Recovery(
         store=store,
         books=books,
         payments=payments,
         refunds=refunds,
-        rooms=[methods, collector, disputes],
+        rooms=[methods, collector, disputes, connect],
         ears={
             "setup_intent": methods,
             "payment_method": methods,
             "payout": collector,
             "dispute": disputes,
+            "account": connect,
         },
     )
     endpoints = PaymentsEndpoints(
@@ -141,6 +147,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_methods_routes(MethodsEndpoints(methods)),
             *build_balance_routes(BalanceEndpoints(balance_store, collector)),
             *build_disputes_routes(DisputesEndpoints(disputes)),
+            *build_connect_routes(ConnectEndpoints(connect)),
             *build_on_account_routes(OnAccountEndpoints(Invoicing(context, books))),
             *build_routes(endpoints),
             *build_wallet_routes(WalletEndpoints(context, wallets, closing)),
@@ -148,7 +155,12 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             *build_mandate_routes(MandateEndpoints(context, mandates)),
             *build_counter_routes(CounterEndpoints(context, counters)),
         ],
-        ports={PaymentsPort: handlers, CollectionPort: collection.charging, SavedMethodsPort: methods},
+        ports={
+            PaymentsPort: handlers,
+            CollectionPort: collection.charging,
+            OperatorPayoutsPort: connect,
+            SavedMethodsPort: methods,
+        },
         subscriptions=[
             Subscription(RideRated, counters.on_ride_rated),
             Subscription(RideUnrated, counters.on_ride_unrated),

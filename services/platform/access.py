@@ -79,6 +79,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "receivePaymentWebhook": PUBLIC,
     "reconcilePayments": ADMIN,
     "listUnmatched": ADMIN,
+    "openOperatorAccount": CLERK | ADMIN,
+    "reverseOperatorPayout": ADMIN,
     "putBusiness": ADMIN,
     "issueBusinessInvoice": ADMIN,
     "listBusinessInvoices": ADMIN,

@@ -76,6 +76,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "saved_method_not_found": ProblemKind(404, "No such card of yours is kept"),
     "business_not_found": ProblemKind(404, "No such business customer"),
     "invoice_not_found": ProblemKind(404, "No such invoice to a business"),
+    "operator_payout_not_found": ProblemKind(404, "No such payout to an operator"),
     "dispute_not_found": ProblemKind(404, "No such dispute"),
     "dispute_decided": ProblemKind(409, "The dispute takes no evidence any more"),
     "provider_unavailable": ProblemKind(503, "The payment provider does not answer now; try again"),

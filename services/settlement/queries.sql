@@ -2,8 +2,8 @@
 
 -- name: insert_agreement
 insert into agreements (operator_id, valid_from, name, commission_bp, odd_yen, registration_number,
-                        consignor_code, bank_account, recorded_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                        consignor_code, bank_account, recorded_at, paid_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: lock_agreements
 -- Two new versions of agreements never cross each other.
@@ -176,10 +176,15 @@ insert into positions (batch_id, participant, gets_minor, owes_minor) values ($1
 select participant, gets_minor, owes_minor from positions where batch_id = $1 order by participant
 
 -- name: insert_payment
-insert into payments (payment_id, batch_id, operator_id, net_minor) values ($1, $2, $3, $4)
+insert into payments (payment_id, batch_id, operator_id, net_minor, paid_by) values ($1, $2, $3, $4, $5)
 
 -- name: list_payments
 select * from payments where batch_id = $1 order by operator_id
+
+-- name: list_waiting_for_provider
+-- Payments of instructed runs that the payment provider has not said to be made. Index: payments_of_provider.
+select payments.* from payments join batches using (batch_id)
+where paid_by = 'provider' and outcome = 'instructed' and state = 'instructed' order by payment_id
 
 -- name: set_payment_outcome
 update payments set outcome = $3, outcome_at = $4 where batch_id = $1 and operator_id = $2

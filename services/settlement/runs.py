@@ -20,11 +20,12 @@ from payments.accounts import BANK_CASH, operator_payable
 from payments.bank_files import BankTransfer, Payer, build_pain001, build_zengin
 from payments.errors import SettlementBatchNotFound
 from payments.netting import net
-from payments.ports import LedgerPort
+from payments.ports import LedgerPort, OperatorPayoutsPort, OperatorPayoutState
 from payments.settlement import (
     BATCH_CODES,
     PLATFORM,
     Agreement,
+    PaidBy,
     PaymentOutcome,
     RunState,
     build_outcome_transfer,
@@ -106,16 +107,49 @@ class Runs:
                 raise Problem("conflict", detail=f"The run is {batch.state}; the bank has no order yet.")
             for payment in await self._choose(tx, batch, outcome, operator_ids):
                 await self._settle_payment(tx, batch, payment, outcome)
-            waiting = [
-                each
-                for each in await store.list_payments(tx, batch_id)
-                if each.outcome is PaymentOutcome.INSTRUCTED
-            ]
-            if not waiting and batch.state is RunState.INSTRUCTED:
-                await tx.execute(queries["set_batch_state"], batch_id, RunState.CONFIRMED.value)
+            await self._close_when_all_are_paid(tx, batch)
             confirmed = await store.find_batch(tx, "find_batch", batch_id)
             assert confirmed is not None, "a batch is never deleted"
         return confirmed
+
+    async def pay_through_provider(self) -> int:
+        """Ask for the payments that go through the payment provider; returns how many it has made now.
+
+        The payment's id is the payout's, so that asking again tells how far it is. The ledger follows the
+        provider's movements (services/payments/balance), so nothing is posted here.
+        """
+        paid = 0
+        for payment in await store.list_waiting_for_provider(self._context.database):
+            assert payment.batch_id is not None, "a payment read from its row knows its run"
+            payout = await self._context.ports.get(OperatorPayoutsPort).pay_operator(
+                payout_id=payment.payment_id,
+                operator_id=payment.operator_id,
+                amount_minor=payment.net_minor,
+            )
+            if payout.state is OperatorPayoutState.OPEN:
+                continue
+            paid += 1
+            async with self._context.database.transaction() as tx:
+                batch = await store.find_batch(tx, "lock_batch", payment.batch_id)
+                assert batch is not None, "a batch is never deleted"
+                await tx.execute(
+                    queries["set_payment_outcome"],
+                    batch.batch_id,
+                    payment.operator_id,
+                    PaymentOutcome.CONFIRMED.value,
+                    self._context.clock.now(),
+                )
+                await self._close_when_all_are_paid(tx, batch)
+        return paid
+
+    async def _close_when_all_are_paid(self, tx: Any, batch: Batch) -> None:
+        waiting = [
+            each
+            for each in await store.list_payments(tx, batch.batch_id)
+            if each.outcome is PaymentOutcome.INSTRUCTED
+        ]
+        if not waiting and batch.state is RunState.INSTRUCTED:
+            await tx.execute(queries["set_batch_state"], batch.batch_id, RunState.CONFIRMED.value)
 
     async def _finish(self, batch_id: UUID) -> Batch:
         batch = await self.advance(batch_id)
@@ -229,6 +263,7 @@ class Runs:
         taxes = {each.operator_id: each.commission_tax_minor for each in statements}
         netting = net(list_obligations([entry.transfer for entry in entries], tax_minor=taxes), hub=PLATFORM)
         nets = {each.operator_id: each.net_minor for each in statements}
+        agreements = await store.list_agreements(tx, at=self._context.clock.now())
         for position in netting.positions:
             known = position.participant == PLATFORM or nets[position.participant] == position.net_minor
             assert known, "a position is what the operator's statement says"
@@ -242,7 +277,11 @@ class Runs:
         for operator_id, amount in sorted(nets.items()):
             if amount:
                 payment_id = uuid5(batch.batch_id, f"{operator_id}/payment")
-                await tx.execute(queries["insert_payment"], payment_id, batch.batch_id, operator_id, amount)
+                by_provider = amount > 0 and agreements[operator_id].paid_by is PaidBy.PROVIDER
+                paid_by = PaidBy.PROVIDER if by_provider else PaidBy.BANK
+                await tx.execute(
+                    queries["insert_payment"], payment_id, batch.batch_id, operator_id, amount, paid_by.value
+                )
         await tx.execute(
             queries["set_batch_netted"],
             batch.batch_id,
@@ -274,7 +313,11 @@ class Runs:
         await tx.execute(queries["set_batch_state"], batch.batch_id, RunState.INSTRUCTED.value)
 
     async def _write_bank_files(self, tx: Any, batch: Batch) -> None:
-        payments = [each for each in await store.list_payments(tx, batch.batch_id) if each.net_minor > 0]
+        payments = [
+            each
+            for each in await store.list_payments(tx, batch.batch_id)
+            if each.net_minor > 0 and each.paid_by is PaidBy.BANK
+        ]
         if not payments:
             return
         agreements = await store.list_agreements(tx, at=self._context.clock.now())
@@ -304,7 +347,11 @@ class Runs:
     async def _choose(
         self, tx: Any, batch: Batch, outcome: PaymentOutcome, operator_ids: Sequence[str] | None
     ) -> list[store.BatchPayment]:
-        payments = {each.operator_id: each for each in await store.list_payments(tx, batch.batch_id)}
+        payments = {
+            each.operator_id: each
+            for each in await store.list_payments(tx, batch.batch_id)
+            if each.paid_by is PaidBy.BANK
+        }
         if operator_ids is None:
             return [each for each in payments.values() if each.outcome is PaymentOutcome.INSTRUCTED]
         for operator_id in operator_ids:

@@ -4,7 +4,9 @@ import asyncio
 from pathlib import Path
 
 from maas.events import FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
+from payments.errors import PaymentsError
 from services.platform.context import ServiceContext
+from services.platform.errors import PlatformError
 from services.platform.outbox import Subscription
 from services.platform.service import Service
 from services.settlement.agreements import Agreements
@@ -23,6 +25,10 @@ def build(context: ServiceContext) -> Service:
         # A run that a crash interrupted is finished without anyone asking again.
         while True:
             await runs.resume()
+            try:
+                await runs.pay_through_provider()
+            except (PaymentsError, PlatformError) as error:
+                context.log.warning("provider_payouts_wait", error=type(error).__name__)
             await asyncio.sleep(_RESUME_EVERY_S)
 
     async def check_ready() -> None:

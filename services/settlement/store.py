@@ -14,6 +14,7 @@ from payments.settlement import (
     Agreement,
     Earning,
     OddYen,
+    PaidBy,
     PaymentOutcome,
     Reversal,
     RunState,
@@ -52,6 +53,8 @@ class BatchPayment:
     operator_id: str
     net_minor: int
     outcome: PaymentOutcome
+    paid_by: PaidBy = PaidBy.BANK
+    batch_id: UUID | None = None
 
 
 async def insert_agreement(tx: Any, agreement: Agreement, *, now: datetime) -> None:
@@ -67,6 +70,7 @@ async def insert_agreement(tx: Any, agreement: Agreement, *, now: datetime) -> N
         agreement.consignor_code,
         _BANK_ACCOUNT.dump_python(agreement.bank_account, mode="json"),
         now,
+        agreement.paid_by.value,
     )
 
 
@@ -269,15 +273,23 @@ async def list_positions(tx: Any, batch_id: UUID) -> list[NetPosition]:
 
 async def list_payments(tx: Any, batch_id: UUID) -> list[BatchPayment]:
     """The payments of a netted batch."""
-    return [
-        BatchPayment(
-            payment_id=row["payment_id"],
-            operator_id=row["operator_id"],
-            net_minor=row["net_minor"],
-            outcome=PaymentOutcome(row["outcome"]),
-        )
-        for row in await tx.fetch(queries["list_payments"], batch_id)
-    ]
+    return [_payment(row) for row in await tx.fetch(queries["list_payments"], batch_id)]
+
+
+async def list_waiting_for_provider(database: Any) -> list[BatchPayment]:
+    """Payments of instructed runs that the payment provider is to make, and has not said to have made."""
+    return [_payment(row) for row in await database.fetch(queries["list_waiting_for_provider"])]
+
+
+def _payment(row: Any) -> BatchPayment:
+    return BatchPayment(
+        payment_id=row["payment_id"],
+        operator_id=row["operator_id"],
+        net_minor=row["net_minor"],
+        outcome=PaymentOutcome(row["outcome"]),
+        paid_by=PaidBy(row["paid_by"]),
+        batch_id=row["batch_id"],
+    )
 
 
 def _agreement(row: Any) -> Agreement:
@@ -290,6 +302,7 @@ def _agreement(row: Any) -> Agreement:
         bank_account=_BANK_ACCOUNT.validate_python(row["bank_account"]),
         valid_from=row["valid_from"],
         consignor_code=row["consignor_code"],
+        paid_by=PaidBy(row["paid_by"]),
     )
 
 

@@ -10,7 +10,7 @@ from payments.bank_files import AccountType, BankAccount
 from payments.ledger import AMOUNT_MINOR_MAX
 from payments.money import JPY
 from payments.netting import NetPosition
-from payments.settlement import BASIS_POINTS, PLATFORM, Agreement, OddYen
+from payments.settlement import BASIS_POINTS, PLATFORM, Agreement, OddYen, PaidBy
 from payments.statements import Statement
 from services.settlement.store import Batch, BatchPayment
 
@@ -49,7 +49,10 @@ class BankAccountBody(Strict):
 
 
 class AgreementBody(Strict):
-    """What is agreed. `commission_bp`: basis points, without tax. `consignor_code`: the platform's alone."""
+    """What is agreed. `commission_bp`: basis points, without tax. `consignor_code`: the platform's alone.
+
+    `paid_by`: bank file, or through the payment provider, where the operator has opened an account.
+    """
 
     name: Name
     commission_bp: Annotated[int, Field(ge=0, le=BASIS_POINTS)]
@@ -58,6 +61,7 @@ class AgreementBody(Strict):
     consignor_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] | None = None
     bank_account: BankAccountBody
     valid_from: Instant | None = None
+    paid_by: PaidBy = PaidBy.BANK
 
 
 class AgreementView(AgreementBody):
@@ -177,6 +181,7 @@ def agreement_of(operator_id: str, body: AgreementBody, now: datetime) -> Agreem
         registration_number=body.registration_number,
         consignor_code=body.consignor_code,
         valid_from=body.valid_from or now,
+        paid_by=body.paid_by,
         bank_account=BankAccount(
             bank_code=bank.bank_code,
             bank_name_kana=bank.bank_name_kana,
@@ -200,6 +205,7 @@ def view_agreement(agreement: Agreement) -> AgreementView:
         registration_number=agreement.registration_number,
         consignor_code=agreement.consignor_code,
         valid_from=agreement.valid_from,
+        paid_by=agreement.paid_by,
         bank_account=BankAccountBody(
             bank_code=bank.bank_code,
             bank_name_kana=bank.bank_name_kana,

@@ -19,7 +19,7 @@ from maas.errors import BookingNotFound, ZoneNotFound
 from maas.ports import BerthPort, HoldState, OnDemandPort, PlannerPort
 from payments.accounts import CARD_CLEARING, UNEARNED_FARES, Account, Bound
 from payments.errors import AccountNotFound
-from payments.ports import LedgerPort, PaymentsPort, SavedMethodsPort
+from payments.ports import LedgerPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from payments.transfers import Transfer, TransferCode, TransferKind, TransferStatus
 from services.dispatch.handlers import Dispatch
 from services.dispatch.messages import VehicleSettings, ZoneSettings
@@ -238,7 +238,17 @@ async def test_a_client_has_the_methods_of_its_port_only(over_http: Both) -> Non
 
 
 @pytest.mark.parametrize(
-    "port", [LedgerPort, PaymentsPort, SavedMethodsPort, PlannerPort, BerthPort, OnDemandPort, IdentityPort]
+    "port",
+    [
+        LedgerPort,
+        PaymentsPort,
+        SavedMethodsPort,
+        OperatorPayoutsPort,
+        PlannerPort,
+        BerthPort,
+        OnDemandPort,
+        IdentityPort,
+    ],
 )
 def test_every_port_can_cross_http(port: type[Protocol]) -> None:  # type: ignore[valid-type]
     for method in methods_of(port).values():
