@@ -164,60 +164,58 @@ def _columns(transfers: list[Transfer]) -> tuple[Any, ...]:
 
 
 async def grow(database: Database, rows: int, *, seed: int) -> None:
-    """Fill both tables to so many rows of the spread workload, past the port but valid in every respect.
+    """Fill the ledger to so many rows of the spread workload, past the port but valid in every respect.
 
-    Indexes are taken away meanwhile and built again; balances move with the rows, under the same triggers.
+    Indexes are taken away meanwhile and built again; balances follow in one statement, under the triggers.
     """
-    count = await database.fetchval("select count(*) from transfers")
-    indexes = [await _drop_indexes(database, table) for table in ("ledger.transfers", "bare.transfers")]
+    count, loaded_after = await database.fetchval("select count(*) from transfers"), await _last(database)
+    indexes = await _drop_indexes(database)
     await database.execute("select setseed($1)", 1 / (seed + 1))
     while count < rows:
         chunk = min(CHUNK_ROWS, rows - count)
-        async with database.transaction() as tx:
-            await tx.execute(_GROW, chunk, OPERATORS, RIDERS, EFFECTIVE_AT)
+        await database.execute(_GROW, chunk, OPERATORS, RIDERS, EFFECTIVE_AT)
         count += chunk
-    await database.pool.execute(
-        "insert into bare.transfers overriding system value select * from transfers "
-        "where sequence > (select max(sequence) from bare.transfers)",
-        timeout=3600,
-    )
-    for statement in [statement for each in indexes for statement in each]:
+    await database.pool.execute(_MOVE_BALANCES, loaded_after, timeout=3600)
+    for statement in indexes:
         await database.pool.execute(statement, timeout=3600)
     await settle_tables(database)
 
 
+async def _last(database: Database) -> int:
+    last: int = await database.fetchval("select max(sequence) from transfers")
+    return last
+
+
 _GROW = """
-    with added as (
-        insert into transfers (transfer_id, debit, credit, amount_minor, currency, code, reference, kind,
-                               linked, effective_at, recorded_at)
-        select gen_random_uuid(), 'rider:' || floor(random() * $3::int)::int,
-               'operator:' || floor(random() * $2::int)::int || ':payable', 1 + floor(random() * 500)::int,
-               'JPY', 'ride', 'order:bench', 'posted', false, $4::timestamptz, now()
-        from generate_series(1, $1::int)
-        returning debit, credit, amount_minor
-    ), sums as (
-        select account_id, sum(debit)::bigint as debits, sum(credit)::bigint as credits
-        from (select debit as account_id, amount_minor as debit, 0 as credit from added
-              union all
-              select credit, 0, amount_minor from added) as sides
-        group by account_id
-    )
+    insert into transfers (transfer_id, debit, credit, amount_minor, currency, code, reference, kind, linked,
+                           effective_at, recorded_at)
+    select gen_random_uuid(), 'rider:' || floor(random() * $3::int)::int,
+           'operator:' || floor(random() * $2::int)::int || ':payable', 1 + floor(random() * 500)::int,
+           'JPY', 'ride', 'order:bench', 'posted', false, $4::timestamptz, now()
+    from generate_series(1, $1::int)"""
+
+_MOVE_BALANCES = """
     update accounts set debits_posted = debits_posted + debits, credits_posted = credits_posted + credits
-    from sums where accounts.account_id = sums.account_id and lane = 0"""
+    from (select account_id, sum(debit)::bigint as debits, sum(credit)::bigint as credits
+          from (select debit as account_id, amount_minor as debit, 0 as credit
+                from transfers where sequence > $1
+                union all
+                select credit, 0, amount_minor from transfers where sequence > $1) as sides
+          group by account_id) as sums
+    where accounts.account_id = sums.account_id and lane = 0"""
 
 
-async def _drop_indexes(database: Database, table: str) -> list[str]:
-    """Take the table's indexes away. Returns the statements that build them again."""
+async def _drop_indexes(database: Database) -> list[str]:
+    """Take the indexes of transfers away. Returns the statements that build them again."""
     rows = await database.fetch(
         "select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition, indisprimary "
-        "from pg_index where indrelid = $1::text::regclass order by indisprimary",
-        table,
+        "from pg_index where indrelid = 'transfers'::regclass order by indisprimary"
     )
     again = []
     for row in rows:
         if row["indisprimary"]:
-            await database.execute(f"alter table {table} drop constraint {row['name'].split('.')[-1]}")
-            again.append(f"alter table {table} add primary key (transfer_id)")
+            await database.execute(f"alter table transfers drop constraint {row['name']}")
+            again.append("alter table transfers add primary key (transfer_id)")
         else:
             await database.execute(f"drop index {row['name']}")
             again.append(row["definition"])
