@@ -264,8 +264,10 @@ class EmbeddedPostgres:
     # -- every start
 
     def _options(self) -> list[str]:
-        options = dict(SERVER_OPTIONS) | {"shared_buffers": f"{_shared_buffers_mb()}MB"}
-        if not self._durable:
+        options = dict(SERVER_OPTIONS)
+        if self._durable:
+            options["shared_buffers"] = f"{_shared_buffers_mb()}MB"
+        else:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
 
