@@ -1,6 +1,8 @@
 """Devices: only signed batches of registered ones count; swapped ones are seen, and put right."""
 
 import asyncio
+import itertools
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -8,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.platform.auth import Role
-from tests.support.counter import EVENING, Counter, tap_body
-from tests.support.tickets import OEDO, tokyo_time
+from tests.support.counter import EVENING, Counter, open_counter, tap_body
+from tests.support.tickets import OEDO, TOKAI, tokyo_time
 
 IN, OUT = EVENING[:2]
 ORIGIN, DESTINATION = (f"demo:{tap[2]}" for tap in (IN, OUT))
@@ -177,3 +179,26 @@ async def test_media_of_replaced_taps_are_due_again(counter: Counter) -> None:
     await counter.put_device("Toei/a", operator_id="Toei", stop_id=ORIGIN, placed_from=early)
     assert await database.fetchval("select medium_ref from medium_due") == "m_6f1c2a9b77e0"
     assert await database.fetchval("select stop_id from tap") == ORIGIN
+
+
+async def test_two_processes_at_one_database_let_a_copied_ticket_in_once(
+    counter: Counter, database_url: str, tmp_path: Path
+) -> None:
+    event, payload = await payload_of(counter)
+    pier = EVENING[4]
+    counter.clock.set(tokyo_time(20, "21:45"))
+    # The second process has the same keys, and devices that were registered at the first.
+    async with open_counter(database_url, tmp_path, counter.clock) as other:
+        other.devices = counter.devices
+        for number in range(8):
+            await counter.put_device(f"{TOKAI}/gate-{number}", operator_id=TOKAI)
+        answers = await asyncio.gather(
+            *(
+                (counter, other)[number % 2].statuses(payload, pier, device=f"gate-{number // 2}")
+                for number in range(16)
+            )
+        )
+        # Each gate's tap went to both: the second to come is told what the first was.
+        assert sorted(itertools.chain(*answers)) == ["accepted"] * 2 + ["already_used"] * 14
+        assert await count_taps(counter) == 8
+        assert len(await counter.rated(event)) == 1
