@@ -90,6 +90,10 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         operation["description"] = "For: " + ", ".join(sorted(allowed)) + "."
     if route.idempotent:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
+    operation["parameters"] += [
+        {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+        for name, text in route.headers.items()
+    ]
     if route.body is not None:
         schema = schemas.of(route.body, "validation", route.tag)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -65,7 +65,8 @@ class Route:
 
     `operation` names it in OpenAPI and in access.py. `response` is the type of what the handler returns; with
     None it returns a Reply, or nothing (204). `idempotent` asks for an Idempotency-Key and replays the reply.
-    `problems` are the codes it may answer with beyond the general ones.
+    `problems` are the codes it may answer with beyond the general ones. `headers` are those that the handler
+    itself reads, each with what it holds.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Route:
     idempotent: bool = False
     problems: tuple[str, ...] = ()
     media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Step = Callable[[], Awaitable[None]]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from maas.tap_signatures import DIGEST, INPUT, SIGNATURE
 from services.platform.service import Route
 from services.ticketing.code_models import PrintQuery, WalletView
 from services.ticketing.handlers import TicketingHandlers
@@ -137,5 +138,10 @@ def _device_routes(handlers: TicketingHandlers) -> list[Route]:
             body=TapBatch,
             response=TapAnswers,
             problems=("tap_signature_missing", "tap_signature_invalid", "device_refused"),
+            headers={
+                DIGEST: "sha-256=:<base64 of the SHA-256 of the body>: (RFC 9530)",
+                INPUT: 'tap=("content-digest");keyid="<device_id>";alg="ed25519" (RFC 9421)',
+                SIGNATURE: "tap=:<base64 of the 64 bytes of the device's signature>: (RFC 9421)",
+            },
         ),
     ]
