@@ -142,7 +142,7 @@ class Subjects:
             instance_count=len(instances.rows), ride_count_max=RIDES_MAX
         ) as workspace:
             return search(
-                side.lines,
+                side.times,
                 instances,
                 side.walks,
                 side.bounds,

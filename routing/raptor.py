@@ -32,7 +32,7 @@ from routing.bounds import Bounds, no_bounds
 from routing.cancellations import Cancellations
 from routing.found import read_journeys, tidy
 from routing.journey import Access, FoundJourney, service_day_start
-from routing.kernels.arrays import NOT_REACHED, BoundRows, Instances, Int32, Lines, Walks
+from routing.kernels.arrays import NOT_REACHED, BoundRows, Instances, Int32, Lines, Times, Walks
 from routing.kernels.interchange import best_interchange
 from routing.kernels.raptor import mark_departures, search
 from routing.timetable import Timetable
@@ -72,7 +72,7 @@ class Query:
 class Side:
     """The timetable seen forward, or mirrored: what the kernels read."""
 
-    lines: Lines
+    times: Times
     walks: Walks
     bounds: BoundRows
     layout: Layout
@@ -118,13 +118,13 @@ class Router:
         here = self.timetable
         return (
             Side(
-                here.lines,
+                _times(here.lines),
                 here.walks,
                 self.bounds.forward if self.bounds else no_bounds(),
                 Layout(here, is_mirrored=False),
             ),
             Side(
-                here.mirror,
+                _times(here.mirror),
                 here.mirror_walks,
                 self.bounds.mirror if self.bounds else no_bounds(),
                 Layout(here, is_mirrored=True),
@@ -308,7 +308,7 @@ class Router:
             found = make_room(times)
             with self.workspaces.take(instance_count=len(instances.rows), ride_count_max=rides) as workspace:
                 count = search(
-                    side.lines,
+                    side.times,
                     instances,
                     side.walks,
                     side.bounds,
@@ -332,7 +332,7 @@ class Router:
         side = self.sides[window.is_mirrored]
         access, _ = ends_of(query, is_mirrored=window.is_mirrored)
         is_departure = np.zeros(length_s + 1, dtype=np.bool_)
-        mark_departures(side.lines, self.get_instances(window), access, begin_s, is_departure)
+        mark_departures(side.times, self.get_instances(window), access, begin_s, is_departure)
         # After the end too, so that nobody leaves in the range who would better leave after it.
         return (np.append(np.flatnonzero(is_departure), length_s + 1)[::-1] + begin_s).astype(np.int32)
 
@@ -393,6 +393,10 @@ def get_instant(timetable: Timetable, on: date, seconds: int) -> datetime:
     """So many seconds after that day's start, whether or not the network knows the day."""
     start = service_day_start(timetable, (on - timetable.first_date).days)
     return datetime.fromtimestamp(start.timestamp() + seconds, tz=timetable.zone)
+
+
+def _times(lines: Lines) -> Times:
+    return Times(lines.stops, lines.flags, lines.arrivals, lines.departures)
 
 
 def _instants(seconds: int) -> Int32:

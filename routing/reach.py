@@ -66,7 +66,7 @@ def find_reach(
         instance_count=len(instances.rows), ride_count_max=ride_count_max
     ) as workspace:
         search_all(
-            side.lines,
+            side.times,
             instances,
             side.walks,
             ends_of(query, is_mirrored=window.is_mirrored)[0],

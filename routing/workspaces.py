@@ -33,7 +33,7 @@ class Workspaces:
             fitting = (
                 workspace
                 for workspace in self._kept
-                if len(workspace.first) >= instance_count and len(workspace.goal_s) > ride_count_max
+                if workspace.queued.shape[1] >= instance_count and workspace.goal.shape[1] > ride_count_max
             )
             workspace = next(fitting, None)
             if workspace is None:

@@ -64,6 +64,15 @@ class Lines(NamedTuple):
     stop_positions: Int32
 
 
+class Times(NamedTuple):
+    """What a search reads of Lines, as described there. Each array that is passed on costs time."""
+
+    stops: Int32
+    flags: npt.NDArray[np.uint8]
+    arrivals: Int32
+    departures: Int32
+
+
 class Walks(NamedTuple):
     """Footpaths between stops, and the time a change at one stop takes.
 
@@ -152,57 +161,51 @@ UNREACHABLE = 65_535
 RIDES_UNREACHABLE = 100
 
 
+# Columns of Workspace.steps; rows of goal, to_goal, listed and is_listed, queued.
+READY_FROM, STEP_INSTANCE, STEP_SHIFT, STEP_RUN, STEP_BOARD, STEP_ALIGHT, STEP_WIDTH = range(7)
+GOAL_S, GOAL_STOP, BEST_S, LIMIT_S = range(4)
+EGRESS_S, TIME_TO_GOAL, RIDES_TO_GOAL = range(3)
+MARKED, ALIGHTED = range(2)
+QUEUE, FIRST, LAST = range(3)
+
+
 class Workspace(NamedTuple):
     """What a search writes while it runs; the shell keeps it for the next. K rides at most, row k is k rides.
 
-    Between searches alight_s, ready_s and caught hold NOT_REACHED, first NONE, the sets False.
+    Few arrays of several rows, since each array that is passed from one compiled function to another costs
+    time, when compiling too. Between searches alight_s, ready_s and caught hold NOT_REACHED, EGRESS_S and
+    FIRST hold NONE, the sets False.
 
-    alight_s      int32[K+1, S]  earliest alighting with at most k rides
-    ready_s       int32[K+1, S]  earliest readiness to board after at most k rides (row 0: the access walks)
-    caught        int32[K+1, I]  the earliest run of the instance that k rides have boarded, counted over its
-                                 days, times CAUGHT_POSITIONS, plus the position it was boarded at
-    ready_from    int32[K+1, S]  the stop alighted at before that readiness; in row 0 an index of `access`
-    ride_instance int32[K+1, S]  the ride that alights there after k: its instance,
-    ride_shift    int32[K+1, S]  day, an index of shifts_s,
-    ride_run      int32[K+1, S]  run, counted among all runs of the line,
-    ride_board    int32[K+1, S]  boarding position
-    ride_alight   int32[K+1, S]  and alighting position
-    goal_s        int32[K+1]     arrival at the goal with k rides, of the departure that is searched
-    goal_stop     int32[K+1]     the stop alighted at before it
-    best_s        int32[K+1]     whoever arrives with k rides at this instant or later is of no use
-    limit_s       int32[K+1]     the same, brought forward to just after the last arrival there is before it
-    egress_s      int32[S]       the walk from alighting at a stop to the goal; NONE where there is none
-    time_to_goal  int32[S]       the least time from alighting at a stop to the goal; 0 without bounds
-    rides_to_goal int32[S]       the fewest rides, likewise
-    marked, is_marked            int32[S], bool[S]  the stops newly ready in this round, as a list and a set
-    alighted, is_alighted        int32[S], bool[S]  the stops alighted at in this round, likewise
-    queue         int32[I]       the instances to ride in this round
-    first, last   int32[I]       the first and the last position each may be boarded at; NONE if not queued
+    alight_s  int32[K+1, S]  earliest alighting with at most k rides
+    ready_s   int32[K+1, S]  earliest readiness to board after at most k rides (row 0: the access walks)
+    caught    int32[K+1, I]  the earliest run of the instance that k rides have boarded, counted over its
+                             days, times CAUGHT_POSITIONS, plus the position it was boarded at
+    steps     int32[K+1, S, STEP_WIDTH]  READY_FROM: the stop alighted at before that readiness; in row 0 an
+                             index of `access`. The others: the ride that alights here after k, its instance,
+                             day (an index of shifts_s), run (counted among all runs of the line), boarding
+                             and alighting position
+    goal      int32[4, K+1]  GOAL_S: arrival at the goal with k rides, of the departure that is searched;
+                             GOAL_STOP: the stop alighted at before it; BEST_S: whoever arrives with k rides
+                             then or later is of no use; LIMIT_S: the same, brought forward to just after the
+                             last arrival there is before it
+    to_goal   int32[3, S]    EGRESS_S: the walk from alighting at a stop to the goal; NONE where none;
+                             TIME_TO_GOAL, RIDES_TO_GOAL: the least time and the fewest rides from alighting
+                             at a stop to the goal; 0 without bounds
+    listed, is_listed int32[2, S], bool[2, S]  the stops newly ready (MARKED) and alighted at (ALIGHTED) in
+                             this round, as lists and as sets
+    queued    int32[3, I]    QUEUE: the instances to ride in this round; FIRST, LAST: for each instance the
+                             first and the last position it may be boarded at; FIRST is NONE if not queued
     """
 
     alight_s: Int32
     ready_s: Int32
     caught: Int32
-    ready_from: Int32
-    ride_instance: Int32
-    ride_shift: Int32
-    ride_run: Int32
-    ride_board: Int32
-    ride_alight: Int32
-    goal_s: Int32
-    goal_stop: Int32
-    best_s: Int32
-    limit_s: Int32
-    egress_s: Int32
-    time_to_goal: Int32
-    rides_to_goal: Int32
-    marked: Int32
-    is_marked: npt.NDArray[np.bool_]
-    alighted: Int32
-    is_alighted: npt.NDArray[np.bool_]
-    queue: Int32
-    first: Int32
-    last: Int32
+    steps: Int32
+    goal: Int32
+    to_goal: Int32
+    listed: Int32
+    is_listed: npt.NDArray[np.bool_]
+    queued: Int32
 
 
 CAUGHT_POSITIONS = 4_096
@@ -228,36 +231,20 @@ RIDE_LINE, RIDE_RUN, RIDE_SHIFT, RIDE_BOARD, RIDE_ALIGHT, RIDE_WIDTH = range(6)
 def allocate_workspace(*, ride_count_max: int, stop_count: int, instance_count: int) -> Workspace:
     """A fresh workspace for searches of at most so many rides, stops and instances."""
     by_stop, by_instance = (ride_count_max + 1, stop_count), (ride_count_max + 1, instance_count)
-    return Workspace(
+    workspace = Workspace(
         alight_s=np.full(by_stop, NOT_REACHED, dtype=np.int32),
         ready_s=np.full(by_stop, NOT_REACHED, dtype=np.int32),
         caught=np.full(by_instance, NOT_REACHED, dtype=np.int32),
-        **{
-            name: np.empty(by_stop, dtype=np.int32)
-            for name in (
-                "ready_from",
-                "ride_instance",
-                "ride_shift",
-                "ride_run",
-                "ride_board",
-                "ride_alight",
-            )
-        },
-        **{
-            name: np.empty(ride_count_max + 1, dtype=np.int32)
-            for name in ("goal_s", "goal_stop", "best_s", "limit_s")
-        },
-        egress_s=np.full(stop_count, NONE, dtype=np.int32),
-        time_to_goal=np.zeros(stop_count, dtype=np.int32),
-        rides_to_goal=np.zeros(stop_count, dtype=np.int32),
-        marked=np.empty(stop_count, dtype=np.int32),
-        is_marked=np.zeros(stop_count, dtype=np.bool_),
-        alighted=np.empty(stop_count, dtype=np.int32),
-        is_alighted=np.zeros(stop_count, dtype=np.bool_),
-        queue=np.empty(instance_count, dtype=np.int32),
-        first=np.full(instance_count, NONE, dtype=np.int32),
-        last=np.empty(instance_count, dtype=np.int32),
+        steps=np.empty((*by_stop, STEP_WIDTH), dtype=np.int32),
+        goal=np.empty((4, ride_count_max + 1), dtype=np.int32),
+        to_goal=np.zeros((3, stop_count), dtype=np.int32),
+        listed=np.empty((2, stop_count), dtype=np.int32),
+        is_listed=np.zeros((2, stop_count), dtype=np.bool_),
+        queued=np.empty((3, instance_count), dtype=np.int32),
     )
+    workspace.to_goal[EGRESS_S] = NONE
+    workspace.queued[FIRST] = NONE
+    return workspace
 
 
 def allocate_found(*, journey_count: int, ride_count: int) -> Found:

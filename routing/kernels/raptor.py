@@ -30,16 +30,22 @@ import numpy.typing as npt
 from routing.kernels.arrays import (
     ACCESS,
     ARRIVES,
+    BEST_S,
     BOARD_EARLY,
     BOUND_UNIT_S,
     DEPARTS,
+    EGRESS_S,
     EGRESS_STOP,
+    GOAL_S,
+    GOAL_STOP,
     INSTANCE,
+    LIMIT_S,
     LINE,
     NONE,
     NOT_REACHED,
     POSITION,
     POSITION_COUNT,
+    READY_FROM,
     RIDE_ALIGHT,
     RIDE_BEGIN,
     RIDE_BOARD,
@@ -47,27 +53,34 @@ from routing.kernels.arrays import (
     RIDE_LINE,
     RIDE_RUN,
     RIDE_SHIFT,
+    RIDES_TO_GOAL,
     RIDES_UNREACHABLE,
     RUN_COUNT,
     SHIFT_BEGIN,
     SHIFT_END,
+    STEP_ALIGHT,
+    STEP_BOARD,
+    STEP_INSTANCE,
+    STEP_RUN,
+    STEP_SHIFT,
     STOP_BEGIN,
     TIME_BEGIN,
+    TIME_TO_GOAL,
     UNREACHABLE,
     BoundRows,
     Found,
     Instances,
     Int32,
-    Lines,
+    Times,
     Walks,
     Workspace,
 )
-from routing.kernels.rounds import first_run, rides_from, run_rounds
+from routing.kernels.rounds import first_run, inner, rides_from, run_rounds
 
 
 @numba.njit(nogil=True, cache=True)
 def search(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     walks: Walks,
     bounds: BoundRows,
@@ -81,7 +94,7 @@ def search(
 ) -> int:
     """Every Pareto journey of departure, arrival and rides that leaves at one of these instants.
 
-    lines, instances, walks, bounds   see arrays.py; bounds of no groups bound nothing
+    times, instances, walks, bounds   see arrays.py; bounds of no groups bound nothing
     access    int32[A], int32[A]  stops where the journey may begin, and the walk to each, seconds
     egress    int32[B], int32[B]  stops where it may end, and the walk from each
     departs_s int32[D]  when to leave, falling, seconds after the start of the day searched
@@ -92,42 +105,39 @@ def search(
     Requires  Timetable.check; shifted times stay well inside int32 (a few weeks)
     """
     _look_from_goal(bounds, egress, workspace)
-    fewest = _fewest_rides(walks.change_s, access[0], workspace.rides_to_goal, ride_count_max)
-    workspace.best_s[: ride_count_max + 1] = latest_s + 1
-    workspace.limit_s[: ride_count_max + 1] = latest_s + 1
+    fewest = _fewest_rides(walks.change_s, access[0], workspace.to_goal[RIDES_TO_GOAL], ride_count_max)
+    _limit(workspace.goal, latest_s + 1)
     # An arrival must be found out first where none is known.
     is_scouting = len(bounds.groups) > 0 and fewest < ride_count_max and latest_s + 1 >= NOT_REACHED
     journey_count, ride_count, row_count = 0, 0, 0
     d = 0
     while d < len(departs_s):
-        workspace.goal_s[:] = NOT_REACHED
+        _clear_goal(workspace.goal)
         rides = fewest if is_scouting else ride_count_max
         row_count = max(
             row_count,
-            run_rounds(lines, instances, walks, access, egress, departs_s[d], fewest, rides, workspace),
+            run_rounds(times, instances, walks, access, egress, departs_s[d], fewest, rides, workspace),
         )
         if is_scouting:
             is_scouting = False
-            scouted_s = min(workspace.goal_s[: rides + 1].min() + 1, latest_s + 1)
-            workspace.best_s[: ride_count_max + 1] = scouted_s
-            workspace.limit_s[: ride_count_max + 1] = scouted_s
+            _limit(workspace.goal, min(workspace.goal[GOAL_S, fewest] + 1, latest_s + 1))
             _forget(workspace, row_count)
             continue
         journey_count, ride_count = _write(
-            lines, instances, workspace, found, departs_s[d], ride_count_max, journey_count, ride_count
+            times, instances, workspace, found, departs_s[d], ride_count_max, journey_count, ride_count
         )
         if journey_count < 0:
             break
         d += 1
     _forget(workspace, row_count)
     for e in range(len(egress[0])):
-        workspace.egress_s[egress[0][e]] = NONE
+        workspace.to_goal[EGRESS_S, egress[0][e]] = NONE
     return journey_count
 
 
 @numba.njit(nogil=True, cache=True)
 def search_all(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     walks: Walks,
     access: tuple[Int32, Int32],
@@ -143,12 +153,10 @@ def search_all(
     there_s, rides  int32[S]  written: NOT_REACHED where that is later than latest_s
     The others as for `search`.
     """
-    workspace.best_s[: ride_count_max + 1] = latest_s + 1
-    workspace.limit_s[: ride_count_max + 1] = latest_s + 1
-    workspace.time_to_goal[:] = 0
-    workspace.rides_to_goal[:] = 0
+    _limit(workspace.goal, latest_s + 1)
+    _forget_bounds(workspace.to_goal)
     nowhere = (access[0][:0], access[1][:0])
-    row_count = run_rounds(lines, instances, walks, access, nowhere, departs_s, 1, ride_count_max, workspace)
+    row_count = run_rounds(times, instances, walks, access, nowhere, departs_s, 1, ride_count_max, workspace)
     there_s[:] = NOT_REACHED
     rides[:] = 0
     for k in range(row_count):
@@ -163,7 +171,7 @@ def search_all(
 
 @numba.njit(nogil=True, cache=True)
 def mark_departures(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     access: tuple[Int32, Int32],
     begin_s: int,
@@ -183,30 +191,45 @@ def mark_departures(
             for shift in range(rows[row, SHIFT_BEGIN], rows[row, SHIFT_END]):
                 away_s = instances.shifts_s[shift] - rows[row, BOARD_EARLY] - access[1][a] - begin_s
                 run = first_run(
-                    lines.departures, begin, rows[row, POSITION_COUNT], rows[row, RUN_COUNT], -away_s
+                    times.departures, begin, rows[row, POSITION_COUNT], rows[row, RUN_COUNT], -away_s
                 )
                 while run < rows[row, RUN_COUNT]:
-                    leaves = lines.departures[begin + run * rows[row, POSITION_COUNT]] + away_s
+                    leaves = times.departures[begin + run * rows[row, POSITION_COUNT]] + away_s
                     if leaves >= len(is_departure):
                         break
                     is_departure[leaves] = True
                     run += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
+def _limit(goal: Int32, before_s: int) -> None:
+    """Nobody who arrives at before_s or later is of use, with however many rides."""
+    for k in range(goal.shape[1]):
+        goal[BEST_S, k] = before_s
+        goal[LIMIT_S, k] = before_s
+
+
+@inner(nogil=True, cache=True)
+def _clear_goal(goal: Int32) -> None:
+    for k in range(goal.shape[1]):
+        goal[GOAL_S, k] = NOT_REACHED
+
+
+@inner(nogil=True, cache=True)
 def _look_from_goal(bounds: BoundRows, egress: tuple[Int32, Int32], workspace: Workspace) -> None:
     """Write egress_s, and the least time and the fewest rides from every stop to the goal."""
     for e in range(len(egress[0])):
         stop, walk_s = egress[0][e], egress[1][e]
-        if workspace.egress_s[stop] == NONE or walk_s < workspace.egress_s[stop]:
-            workspace.egress_s[stop] = walk_s
+        if workspace.to_goal[EGRESS_S, stop] == NONE or walk_s < workspace.to_goal[EGRESS_S, stop]:
+            workspace.to_goal[EGRESS_S, stop] = walk_s
     if len(bounds.groups) == 0:
-        workspace.time_to_goal[:] = 0
-        workspace.rides_to_goal[:] = 0
+        _forget_bounds(workspace.to_goal)
         return
     group_count = len(bounds.times)
-    times = np.full(group_count, NOT_REACHED, dtype=np.int32)
-    rides = np.full(group_count, RIDES_UNREACHABLE, dtype=np.int32)
+    times = np.empty(group_count, dtype=np.int32)
+    rides = np.empty(group_count, dtype=np.int32)
+    for h in range(group_count):
+        times[h], rides[h] = NOT_REACHED, RIDES_UNREACHABLE
     for e in range(len(egress[0])):
         group, walk_s = bounds.groups[egress[0][e]], egress[1][e]
         for h in range(group_count):
@@ -214,11 +237,18 @@ def _look_from_goal(bounds: BoundRows, egress: tuple[Int32, Int32], workspace: W
                 times[h] = min(times[h], bounds.times[group, h] * BOUND_UNIT_S + walk_s)
             rides[h] = min(rides[h], bounds.rides[group, h])
     for stop in range(len(bounds.groups)):
-        workspace.time_to_goal[stop] = times[bounds.groups[stop]]
-        workspace.rides_to_goal[stop] = rides[bounds.groups[stop]]
+        workspace.to_goal[TIME_TO_GOAL, stop] = times[bounds.groups[stop]]
+        workspace.to_goal[RIDES_TO_GOAL, stop] = rides[bounds.groups[stop]]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
+def _forget_bounds(to_goal: Int32) -> None:
+    for stop in range(to_goal.shape[1]):
+        to_goal[TIME_TO_GOAL, stop] = 0
+        to_goal[RIDES_TO_GOAL, stop] = 0
+
+
+@inner(nogil=True, cache=True)
 def _fewest_rides(change_s: Int32, stops: Int32, rides_to_goal: Int32, ride_count_max: int) -> int:
     """No journey from these stops has fewer rides."""
     fewest = ride_count_max
@@ -227,16 +257,16 @@ def _fewest_rides(change_s: Int32, stops: Int32, rides_to_goal: Int32, ride_coun
     return fewest
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _forget(workspace: Workspace, row_count: int) -> None:
     workspace.alight_s[:row_count] = NOT_REACHED
     workspace.ready_s[:row_count] = NOT_REACHED
     workspace.caught[:row_count] = NOT_REACHED
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _write(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     workspace: Workspace,
     found: Found,
@@ -249,29 +279,29 @@ def _write(
     rows, rides = instances.rows, found.rides
     best_s = NOT_REACHED
     for k in range(1, ride_count_max + 1):
-        if workspace.goal_s[k] >= best_s:
+        if workspace.goal[GOAL_S, k] >= best_s:
             continue
-        best_s = workspace.goal_s[k]
+        best_s = workspace.goal[GOAL_S, k]
         if journey_count == len(found.journeys) or ride_count + k > len(found.rides):
             return -1, 0
-        stop = boarded = workspace.goal_stop[k]
+        stop = boarded = workspace.goal[GOAL_STOP, k]
         for round_ in range(k, 0, -1):
-            row = workspace.ride_instance[round_, stop]
+            row = workspace.steps[round_, stop, STEP_INSTANCE]
             ride = ride_count + round_ - 1
             rides[ride, RIDE_LINE] = rows[row, LINE]
-            rides[ride, RIDE_RUN] = workspace.ride_run[round_, stop]
-            rides[ride, RIDE_SHIFT] = instances.shifts_s[workspace.ride_shift[round_, stop]]
-            rides[ride, RIDE_BOARD] = workspace.ride_board[round_, stop]
-            rides[ride, RIDE_ALIGHT] = workspace.ride_alight[round_, stop]
-            boarded = lines.stops[rows[row, STOP_BEGIN] + rides[ride, RIDE_BOARD]]
-            stop = workspace.ready_from[round_ - 1, boarded]
+            rides[ride, RIDE_RUN] = workspace.steps[round_, stop, STEP_RUN]
+            rides[ride, RIDE_SHIFT] = instances.shifts_s[workspace.steps[round_, stop, STEP_SHIFT]]
+            rides[ride, RIDE_BOARD] = workspace.steps[round_, stop, STEP_BOARD]
+            rides[ride, RIDE_ALIGHT] = workspace.steps[round_, stop, STEP_ALIGHT]
+            boarded = times.stops[rows[row, STOP_BEGIN] + rides[ride, RIDE_BOARD]]
+            stop = workspace.steps[round_ - 1, boarded, READY_FROM]
         found.journeys[journey_count, DEPARTS] = departs_s
         found.journeys[journey_count, ARRIVES] = best_s
         found.journeys[journey_count, RIDE_BEGIN] = ride_count
         found.journeys[journey_count, RIDE_END] = ride_count + k
         # Before the first ride there is no stop alighted at, but the index of an access.
         found.journeys[journey_count, ACCESS] = stop
-        found.journeys[journey_count, EGRESS_STOP] = workspace.goal_stop[k]
+        found.journeys[journey_count, EGRESS_STOP] = workspace.goal[GOAL_STOP, k]
         journey_count += 1
         ride_count += k
     return journey_count, ride_count

@@ -8,14 +8,25 @@ Twin      tests/oracles/journeys.py
 
 # ruff: noqa: PLR0917 - compiled functions are called by position
 
+from functools import partial
+
 import numba
 
 from routing.kernels.arrays import (
     ALIGHT_LATE,
+    ALIGHTED,
+    BEST_S,
     BOARD_EARLY,
     CAUGHT_POSITIONS,
+    EGRESS_S,
+    FIRST,
     GAIN,
+    GOAL_S,
+    GOAL_STOP,
     INSTANCE,
+    LAST,
+    LIMIT_S,
+    MARKED,
     MAY_ALIGHT,
     MAY_BOARD,
     NEXT_STOP,
@@ -24,26 +35,38 @@ from routing.kernels.arrays import (
     POSITION,
     POSITION_COUNT,
     POSITION_TO,
+    QUEUE,
+    READY_FROM,
+    RIDES_TO_GOAL,
     RUN_COUNT,
     RUN_FROM,
     SHIFT_BEGIN,
     SHIFT_END,
+    STEP_ALIGHT,
+    STEP_BOARD,
+    STEP_INSTANCE,
+    STEP_RUN,
+    STEP_SHIFT,
     STOP_BEGIN,
     TIME_BEGIN,
+    TIME_TO_GOAL,
     Instances,
     Int32,
-    Lines,
+    Times,
     Walks,
     Workspace,
 )
+
+inner = partial(numba.njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions that only compiled ones call: without the wrapper for Python, which takes long to compile."""
 
 LAST_ARRIVALS_OF_MAX = 200
 """Where more ways than this end at the goal, something arrives all the time, and asking when does not pay."""
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def run_rounds(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     walks: Walks,
     access: tuple[Int32, Int32],
@@ -67,18 +90,18 @@ def run_rounds(
         k += 1
         # Until the fewest rides are ridden, the best arrival with those is what counts.
         loosest = max(k, fewest)
-        _bring_limits_forward(lines, instances, egress, workspace, loosest, rides_to)
+        _bring_limits_forward(times, instances, egress, workspace, loosest, rides_to)
         _keep_earlier(workspace.alight_s[k - 1], workspace.alight_s[k])
         _keep_earlier(workspace.ready_s[k - 1], workspace.ready_s[k])
         _keep_earlier(workspace.caught[k - 1], workspace.caught[k])
-        limit_s = workspace.limit_s[loosest]
-        queue_count = _queue_instances(lines.departures, instances, workspace, marked_count, k, limit_s)
-        alighted_count = _ride(lines, instances, walks.change_s, workspace, queue_count, k, loosest, rides_to)
+        limit_s = workspace.goal[LIMIT_S, loosest]
+        queue_count = _queue_instances(times.departures, instances, workspace, marked_count, k, limit_s)
+        alighted_count = _ride(times, instances, walks.change_s, workspace, queue_count, k, loosest, rides_to)
         for m in range(marked_count):
-            workspace.is_marked[workspace.marked[m]] = False
+            workspace.is_listed[MARKED, workspace.listed[MARKED, m]] = False
         marked_count = _walk(walks, workspace, alighted_count, k, rides_to)
     for m in range(marked_count):
-        workspace.is_marked[workspace.marked[m]] = False
+        workspace.is_listed[MARKED, workspace.listed[MARKED, m]] = False
     return k + 1
 
 
@@ -99,34 +122,34 @@ def first_run(departures: Int32, begin: int, stride: int, run_count: int, ready_
     return low
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inner(nogil=True, cache=True, inline="always")
 def rides_from(change_s: Int32, rides_to_goal: Int32, stop: int) -> int:
     """The fewest rides to the goal of one who is ready to board; bounds are of one who has alighted."""
     return max(1, rides_to_goal[stop]) if change_s[stop] != NOT_REACHED else 1
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _keep_earlier(fewer_rides: Int32, this_round: Int32) -> None:
     """What fewer rides reached is reached."""
     for i in range(len(this_round)):
         this_round[i] = min(this_round[i], fewer_rides[i])
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inner(nogil=True, cache=True, inline="always")
 def _get_ready(workspace: Workspace, marked_count: int, k: int, stop: int, ready_s: int, from_: int) -> int:
     """Note that somebody is ready to board at the stop, earlier than before; the stops newly ready so far."""
     workspace.ready_s[k, stop] = ready_s
-    workspace.ready_from[k, stop] = from_
-    if workspace.is_marked[stop]:
+    workspace.steps[k, stop, READY_FROM] = from_
+    if workspace.is_listed[MARKED, stop]:
         return marked_count
-    workspace.is_marked[stop] = True
-    workspace.marked[marked_count] = stop
+    workspace.is_listed[MARKED, stop] = True
+    workspace.listed[MARKED, marked_count] = stop
     return marked_count + 1
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _bring_limits_forward(
-    lines: Lines,
+    times: Times,
     instances: Instances,
     egress: tuple[Int32, Int32],
     workspace: Workspace,
@@ -140,16 +163,18 @@ def _bring_limits_forward(
     if way_count == 0 or way_count > LAST_ARRIVALS_OF_MAX:
         return
     for k in range(loosest, rides_to + 1):
-        best_s = workspace.best_s[k]
-        if workspace.limit_s[k] != best_s or best_s >= NOT_REACHED:
+        best_s = workspace.goal[BEST_S, k]
+        if workspace.goal[LIMIT_S, k] != best_s or best_s >= NOT_REACHED:
             continue
-        if k > loosest and best_s == workspace.best_s[k - 1]:
-            workspace.limit_s[k] = workspace.limit_s[k - 1]
+        if k > loosest and best_s == workspace.goal[BEST_S, k - 1]:
+            workspace.goal[LIMIT_S, k] = workspace.goal[LIMIT_S, k - 1]
         else:
-            workspace.limit_s[k] = _last_arrival(lines.arrivals, instances, egress[0], egress[1], best_s) + 1
+            workspace.goal[LIMIT_S, k] = (
+                _last_arrival(times.arrivals, instances, egress[0], egress[1], best_s) + 1
+            )
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _last_arrival(arrivals: Int32, instances: Instances, stops: Int32, walk_s: Int32, before_s: int) -> int:
     """The last instant before before_s at which anybody arrives at the goal; -NOT_REACHED if none."""
     last_s = -int(NOT_REACHED)
@@ -169,19 +194,20 @@ def _last_arrival(arrivals: Int32, instances: Instances, stops: Int32, walk_s: I
     return int(last_s)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _queue_instances(  # noqa: C901 - one loop, compiled
     departures: Int32, instances: Instances, workspace: Workspace, marked_count: int, k: int, limit_s: int
 ) -> int:
     """Which instances may help where somebody is newly ready, boarded between which positions; how many."""
     queue_count = 0
-    entries, first, last = instances.entries, workspace.first, workspace.last
+    entries, first, last = instances.entries, workspace.queued[FIRST], workspace.queued[LAST]
     rows = instances.rows
+    time_to_goal = workspace.to_goal[TIME_TO_GOAL]
     for m in range(marked_count):
-        stop = workspace.marked[m]
+        stop = workspace.listed[MARKED, m]
         ready_s = workspace.ready_s[k - 1, stop]
         for e in range(instances.entry_offsets[stop], instances.entry_offsets[stop + 1]):
-            if ready_s + entries[e, GAIN] + workspace.time_to_goal[entries[e, NEXT_STOP]] >= limit_s:
+            if ready_s + entries[e, GAIN] + time_to_goal[entries[e, NEXT_STOP]] >= limit_s:
                 continue
             instance, position = entries[e, INSTANCE], entries[e, POSITION]
             caught = workspace.caught[k, instance]
@@ -200,7 +226,7 @@ def _queue_instances(  # noqa: C901 - one loop, compiled
                 if ready_s + rows[instance, BOARD_EARLY] > departs_s + instances.shifts_s[shift]:
                     continue
             if first[instance] == NONE:
-                workspace.queue[queue_count] = instance
+                workspace.queued[QUEUE, queue_count] = instance
                 queue_count += 1
                 first[instance] = position
                 last[instance] = position
@@ -211,7 +237,7 @@ def _queue_instances(  # noqa: C901 - one loop, compiled
     return queue_count
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _catch(
     departures: Int32,
     shifts_s: Int32,
@@ -229,9 +255,9 @@ def _catch(
     return int(NONE), int(NONE)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _ride(  # noqa: C901, PLR0912, PLR0915 - one loop; a call a position costs more than the position
-    lines: Lines,
+    times: Times,
     instances: Instances,
     change_s: Int32,
     workspace: Workspace,
@@ -244,14 +270,14 @@ def _ride(  # noqa: C901, PLR0912, PLR0915 - one loop; a call a position costs m
     alighted_count = 0
     alight_s, ready_s = workspace.alight_s[k], workspace.ready_s[k - 1]
     time_to_goal, rides_to_goal, limit_s = (
-        workspace.time_to_goal,
-        workspace.rides_to_goal,
-        workspace.limit_s,
+        workspace.to_goal[TIME_TO_GOAL],
+        workspace.to_goal[RIDES_TO_GOAL],
+        workspace.goal[LIMIT_S],
     )
-    departures, arrivals, shifts_s = lines.departures, lines.arrivals, instances.shifts_s
+    departures, arrivals, shifts_s = times.departures, times.arrivals, instances.shifts_s
     rows = instances.rows
     for q in range(queue_count):
-        instance = workspace.queue[q]
+        instance = workspace.queued[QUEUE, q]
         stop_begin, stride, run_count = (
             rows[instance, STOP_BEGIN],
             rows[instance, POSITION_COUNT],
@@ -262,48 +288,42 @@ def _ride(  # noqa: C901, PLR0912, PLR0915 - one loop; a call a position costs m
             rows[instance, BOARD_EARLY],
             rows[instance, ALIGHT_LATE],
         )
-        last = workspace.last[instance]
+        last = workspace.queued[LAST, instance]
         shift, run, run_begin, shift_s, board = int(NONE), 0, 0, 0, int(NONE)
         caught = int(NOT_REACHED)
-        position = workspace.first[instance]
-        workspace.first[instance] = NONE
+        position = workspace.queued[FIRST, instance]
+        workspace.queued[FIRST, instance] = NONE
         while position < rows[instance, POSITION_TO]:
-            stop = lines.stops[stop_begin + position]
-            flags = lines.flags[stop_begin + position]
+            stop = times.stops[stop_begin + position]
+            flags = times.flags[stop_begin + position]
             if shift != NONE:
                 arrives_s = arrivals[run_begin + position] + shift_s + late_s
                 if flags & MAY_ALIGHT and arrives_s < alight_s[stop]:
                     rides = k + rides_to_goal[stop]
                     if rides <= rides_to and arrives_s + time_to_goal[stop] < limit_s[rides]:
                         alight_s[stop] = arrives_s
-                        workspace.ride_instance[k, stop] = instance
-                        workspace.ride_shift[k, stop] = shift
-                        workspace.ride_run[k, stop] = rows[instance, RUN_FROM] + run
-                        workspace.ride_board[k, stop] = board
-                        workspace.ride_alight[k, stop] = position
-                        if not workspace.is_alighted[stop]:
-                            workspace.is_alighted[stop] = True
-                            workspace.alighted[alighted_count] = stop
+                        workspace.steps[k, stop, STEP_INSTANCE] = instance
+                        workspace.steps[k, stop, STEP_SHIFT] = shift
+                        workspace.steps[k, stop, STEP_RUN] = rows[instance, RUN_FROM] + run
+                        workspace.steps[k, stop, STEP_BOARD] = board
+                        workspace.steps[k, stop, STEP_ALIGHT] = position
+                        if not workspace.is_listed[ALIGHTED, stop]:
+                            workspace.is_listed[ALIGHTED, stop] = True
+                            workspace.listed[ALIGHTED, alighted_count] = stop
                             alighted_count += 1
                         if (
-                            workspace.egress_s[stop] != NONE
-                            and arrives_s + workspace.egress_s[stop] < workspace.best_s[k]
+                            workspace.to_goal[EGRESS_S, stop] != NONE
+                            and arrives_s + workspace.to_goal[EGRESS_S, stop] < workspace.goal[BEST_S, k]
                         ):
-                            _reach_goal(
-                                workspace.goal_s,
-                                workspace.best_s,
-                                limit_s,
-                                arrives_s + workspace.egress_s[stop],
-                                k,
-                            )
-                            workspace.goal_stop[k] = stop
+                            _reach_goal(workspace.goal, arrives_s + workspace.to_goal[EGRESS_S, stop], k)
+                            workspace.goal[GOAL_STOP, k] = stop
                 # Who stays on from here is no better off than who alighted, changed and boarded here again.
                 if (
                     flags & MAY_BOARD
                     and arrives_s - late_s - early_s + time_to_goal[stop] - change_s[stop] >= limit_s[loosest]
                 ):
                     shift = int(NONE)
-            if flags & MAY_BOARD and position <= last and workspace.is_marked[stop]:
+            if flags & MAY_BOARD and position <= last and workspace.is_listed[MARKED, stop]:
                 boards_s = ready_s[stop] + early_s
                 if shift == NONE:
                     is_earlier = ready_s[stop] + time_to_goal[stop] - change_s[stop] < limit_s[loosest]
@@ -340,23 +360,24 @@ def _ride(  # noqa: C901, PLR0912, PLR0915 - one loop; a call a position costs m
     return alighted_count
 
 
-@numba.njit(nogil=True, cache=True)
-def _reach_goal(goal_s: Int32, best_s: Int32, limit_s: Int32, there_s: int, k: int) -> None:
+@inner(nogil=True, cache=True)
+def _reach_goal(goal: Int32, there_s: int, k: int) -> None:
     """Note an arrival at the goal with k rides: more rides must be earlier."""
-    goal_s[k] = there_s
-    for rides in range(k, len(best_s)):
-        best_s[rides] = min(best_s[rides], there_s)
-        limit_s[rides] = min(limit_s[rides], there_s)
+    goal[GOAL_S, k] = there_s
+    for rides in range(k, goal.shape[1]):
+        goal[BEST_S, rides] = min(goal[BEST_S, rides], there_s)
+        goal[LIMIT_S, rides] = min(goal[LIMIT_S, rides], there_s)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner(nogil=True, cache=True)
 def _walk(walks: Walks, workspace: Workspace, alighted_count: int, k: int, rides_to: int) -> int:
     """Walk, or change at the same stop, from wherever somebody alighted; how many stops are newly ready."""
     marked_count = 0
-    ready_s, change_s, limit_s = workspace.ready_s[k], walks.change_s, workspace.limit_s
+    ready_s, change_s, limit_s = workspace.ready_s[k], walks.change_s, workspace.goal[LIMIT_S]
+    rides_to_goal = workspace.to_goal[RIDES_TO_GOAL]
     for i in range(alighted_count):
-        stop = workspace.alighted[i]
-        workspace.is_alighted[stop] = False
+        stop = workspace.listed[ALIGHTED, i]
+        workspace.is_listed[ALIGHTED, stop] = False
         arrives_s = workspace.alight_s[k, stop]
         # Entry -1 is the change at the stop itself, the others are its footpaths.
         for w in range(walks.offsets[stop] - 1, walks.offsets[stop + 1]):
@@ -366,9 +387,9 @@ def _walk(walks: Walks, workspace: Workspace, alighted_count: int, k: int, rides
             there_s = arrives_s + walk_s if walk_s != NOT_REACHED else int(NOT_REACHED)
             if there_s >= ready_s[target]:
                 continue
-            rides = k + rides_from(change_s, workspace.rides_to_goal, target)
+            rides = k + rides_from(change_s, rides_to_goal, target)
             if rides > rides_to:
                 continue
-            if there_s + workspace.time_to_goal[target] - change_s[target] < limit_s[rides]:
+            if there_s + workspace.to_goal[TIME_TO_GOAL, target] - change_s[target] < limit_s[rides]:
                 marked_count = _get_ready(workspace, marked_count, k, target, there_s, stop)
     return marked_count
