@@ -65,6 +65,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 DAY = date(2026, 5, 20)
 MORNING_AFTER = datetime(2026, 5, 21, 5, tzinfo=TOKYO)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=TOKYO)
+PATIENCE_S = 900.0
 SERVICES = ("ledger", "payments", "sales", "ticketing")
 FEED = """
     calendar all 2026-01-01 2026-12-31
@@ -188,11 +189,13 @@ async def enrol(url: str, media: int) -> None:
             "medium",
             records=((name, medium_id_of(name), "ic_card", LONG_AGO) for name in names),
             columns=["medium_ref", "medium_id", "kind", "enrolled_at"],
+            timeout=PATIENCE_S,
         )
         await tx.copy_records_to_table(
             "medium_link",
             records=((name, LONG_AGO, f"customer-{n}", "card") for n, name in enumerate(names)),
             columns=["medium_ref", "since", "customer_id", "label"],
+            timeout=PATIENCE_S,
         )
     await database.execute("analyze medium")
     await database.execute("analyze medium_link")
@@ -207,11 +210,12 @@ async def lay_out(url: str, *, media: int, seed: int, day: date) -> int:
     rows = [row for number in range(media) for row in taps_of(dice, number, day)]
     dice.shuffle(rows)
     async with database.transaction() as tx:
-        await tx.copy_records_to_table("tap", records=rows, columns=TAP_COLUMNS)
+        await tx.copy_records_to_table("tap", records=rows, columns=TAP_COLUMNS, timeout=PATIENCE_S)
         await tx.copy_records_to_table(
             "medium_due",
             records=((medium_of(number), day, LONG_AGO) for _ in range(2) for number in range(media)),
             columns=["medium_ref", "service_date", "due_at"],
+            timeout=PATIENCE_S,
         )
     await database.execute("analyze tap")
     await database.execute("analyze medium_due")
@@ -261,10 +265,11 @@ async def measure_bare(url: str, media: int) -> float:
         "create table bare_charge (like travel_charge including all)"
     )
     started = time.perf_counter()
-    taps = await database.fetch(
+    taps = await database.pool.fetch(
         "select medium_ref, device_id, sequence, tapped_at, kind, operator_id, stop_id from tap "
         "where service_date = $1 order by medium_ref, tapped_at",
         DAY,
+        timeout=PATIENCE_S,
     )
     assert len(taps) >= media, "the day is there"
     columns = [
@@ -280,7 +285,7 @@ async def measure_bare(url: str, media: int) -> float:
     ):
         rows = await database.fetch(f"select {', '.join(names)} from {source} where service_date = $1", DAY)  # noqa: S608
         async with database.transaction() as tx:
-            await tx.copy_records_to_table(target, records=rows, columns=names)
+            await tx.copy_records_to_table(target, records=rows, columns=names, timeout=PATIENCE_S)
     took = time.perf_counter() - started
     await database.close()
     return took
