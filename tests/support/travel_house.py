@@ -1,12 +1,15 @@
 """Account-based travel in a real house: ledger, payments, settlement and ticketing on one database."""
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 from gtfs.literal import literal_feed
@@ -72,13 +75,14 @@ class Published:
         return PublishedNetwork(version="v1", path=str(self._folder), published_at=at("00:00"))
 
 
-def publish(folder: Path) -> Published:
-    """Compile the network."""
-    if not folder.exists():
-        feed = literal_feed(FEED, feed_id="demo")
-        build_network([feed], folder, version="v1", now=at("00:00"))
-        copytree(TARIFFS, folder / "tariffs")
-    return Published(folder)
+@cache
+def compile_network() -> Path:
+    """The network's folder: compiled once a process, gone with it."""
+    folder = Path(tempfile.mkdtemp(prefix="tsunagu-travel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    build_network([literal_feed(FEED, feed_id="demo")], folder / "network", version="v1", now=at("00:00"))
+    shutil.copytree(TARIFFS, folder / "network" / "tariffs")
+    return folder / "network"
 
 
 @dataclass
@@ -120,7 +124,7 @@ class TravelHouse:
         """Until nothing waits to be rated, posted, relayed or earned."""
         for service in self.house.services.values():
             service.context.outbox.wake()
-        for _ in range(600):
+        for _ in range(3_000):
             if not await self._count_waiting():
                 return
             await asyncio.sleep(0.05)
@@ -187,6 +191,6 @@ async def open_travel(url: str, folder: Path, *, now: datetime | None = None) ->
         "settlement": build_settlement,
         "ticketing": build_ticketing,
     }
-    ports = {NetworkPort: publish(folder / "network"), EligibilityPort: holder, PassPort: holder}
+    ports = {NetworkPort: Published(compile_network()), EligibilityPort: holder, PassPort: holder}
     async with running_house(url, builds, clock=clock, data_dir=folder, ports=ports) as house:
         yield TravelHouse(house, clock, holder)
