@@ -1,18 +1,22 @@
 """From taps to rides: any order, any repetition of the same taps ends in the same rides.
 
 Problem   Devices are offline for hours, send late, twice and out of order. A ride must neither be lost nor
-          counted twice, and a fare once earned must stay earned.
+          counted twice, whatever came first.
 Idea      Rides are a pure function of the *set* of taps of one ticket: duplicates (device, sequence) fall
           together, the rest is walked in the order of the clocks that stamped them.
-            scan          (pier, bus) begins and completes a ride of the first unused entitlement that fits
-            the place enter         (gate) begins one; exit completes the open ride whose entitlement fits
-            both places enter alone   stays BEGUN: earned when the service day is over, nobody rides for
-            longer exit alone    stays ENDED: the entry tap is late or lost; earned like BEGUN
+
+            scan         (pier, bus) begins and completes a ride of the first unused entitlement of the place
+            enter        (gate) begins a ride of the first unused entitlement that begins there
+            exit         completes the latest open ride that an entitlement fits at both ends
+            enter alone  stays BEGUN: earned when the service day is over, nobody rides for longer
+            exit alone   stays ENDED: the entry tap is late or lost; earned like BEGUN
+
           A second scan or entry at one place within two minutes is the same person's second try.
           A pass makes no ride: it is not used up, and earns no fare of its own.
-Not here  Whether a tap's ticket is genuine (tickets/verify.py) and what a ride earns (services/ticketing).
+Not here  Whether a tap's ticket is genuine (tickets/verify.py); what a ride earns, and how that is put right
+          when a later tap shows that another fare was ridden (services/ticketing/rating.py).
 Invariant an entitlement has at most one ride; pair_rides(permutation and repetition of taps) =
-          pair_rides(taps); a tap more never makes fewer rides.
+          pair_rides(taps). Among scans alone a tap more takes no ride away; an entry or exit more may.
 """
 
 from collections.abc import Iterable, Sequence
