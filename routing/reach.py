@@ -16,7 +16,7 @@ import numpy as np
 from routing.journey import Access
 from routing.kernels.arrays import NOT_REACHED, Int32
 from routing.kernels.raptor import search_all
-from routing.raptor import SEARCH_DAYS_AFTER, Query, Router, ends_of
+from routing.raptor import SEARCH_DAYS_AFTER, Query, Router, ends_of, get_instant
 from routing.windows import Window
 
 LIMIT_S_MAX = SEARCH_DAYS_AFTER[0] * 86_400
@@ -33,6 +33,12 @@ class Reach:
     stops: Int32
     seconds: Int32
     rides: Int32
+
+
+def warm_up_reach(router: Router) -> None:
+    """Compile the kernel, or load it from its cache, so that nobody waits for that."""
+    at = get_instant(router.timetable, router.timetable.first_date, 0)
+    find_reach(router, at=at, ends=[Access(stop=0, walk_s=0)], limit_s=0)
 
 
 def find_reach(

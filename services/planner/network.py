@@ -22,6 +22,7 @@ from maas.fares.refunds import RefundRules
 from maas.ports import NetworkPort, PublishedNetwork
 from routing.bounds import find_saved_bounds
 from routing.raptor import Router
+from routing.reach import warm_up_reach
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
 from services.planner.places import PlaceIndex
@@ -82,6 +83,7 @@ def open_network(published: PublishedNetwork) -> Network:
     tariffs = folder / "tariffs"
     router = Router(timetable, bounds=find_saved_bounds(folder, timetable))
     router.warm_up()
+    warm_up_reach(router)
     return Network(
         version=published.version,
         published_at=published.published_at,
