@@ -160,8 +160,8 @@ class Charge:
 
     `charge_id` is derived by the caller, so that a repeat changes nothing. `customer_id` travelled, and pays
     unless a mandate in their favour names who does; `modes` are those of the ride, for a mandate's terms.
-    `reference` tells what it is for, for example `travel:{journey id}`: whoever paid for a reference first
-    pays, and is paid back, for all that follows under it.
+    `reference` tells what it is for, for example `travel:{journey id}`: what is given back goes to whoever
+    paid under the same reference.
     """
 
     charge_id: UUID

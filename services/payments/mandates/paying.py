@@ -1,12 +1,13 @@
 """Who pays a charge: the traveller, or whoever a mandate names.
 
-Rule      Whoever paid for a reference first pays, and is paid back, for all that follows under it, also when
-          the mandate is over by then: a correction of a ride is not another ride.
+Rule      Each charge is checked by itself: what a day's further rides cost counts against the limits too.
+          What is given back under a reference goes to whoever paid under it, also when their mandate is over
+          by then; to the traveller first, who paid what the mandates did not allow.
 Invariant Uses are checked and written with their mandate locked, in the transaction of what they are for: two
           charges at once never exceed a limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -30,17 +31,19 @@ class MandatePaying:
         if not mandates:
             return payers
         concerned = [place for place, each in enumerate(charges) if each.customer_id in mandates]
-        before = await self._store.list_payers_before(
+        paid = await self._store.list_paid_before(
             tx, sorted(mandates), sorted({charges[place].reference for place in concerned})
         )
         for place in concerned:
             charge = charges[place]
-            key = (charge.customer_id, charge.reference)
-            if key not in before:
-                before[key] = await self._choose(tx, charge, mandates[charge.customer_id], now)
+            shares = paid.setdefault((charge.customer_id, charge.reference), {})
+            if charge.amount.amount_minor > 0:
+                payer = await self._choose(tx, charge, mandates[charge.customer_id], now)
             else:
-                await self._follow(tx, charge, before[key], mandates[charge.customer_id])
-            payers[place] = before[key]
+                payer = who_is_paid_back(charge, shares)
+                await self._give_back(tx, charge, payer, mandates[charge.customer_id])
+            shares[payer] = shares.get(payer, 0) + charge.amount.amount_minor
+            payers[place] = payer
         return payers
 
     async def reserve(
@@ -64,8 +67,6 @@ class MandatePaying:
         await self._store.delete_use(mandate_id, use_id)
 
     async def _choose(self, tx: Any, charge: Charge, mandates: Sequence[Mandate], now: datetime) -> str:
-        if charge.amount.amount_minor < 0:
-            return charge.customer_id
         for mandate in mandates:
             verdict = await self._use(
                 tx,
@@ -79,8 +80,8 @@ class MandatePaying:
                 return mandate.payer_id
         return charge.customer_id
 
-    async def _follow(self, tx: Any, charge: Charge, payer_id: str, mandates: Sequence[Mandate]) -> None:
-        """A further charge of a reference counts with the mandate that paid it, whatever its limits."""
+    async def _give_back(self, tx: Any, charge: Charge, payer_id: str, mandates: Sequence[Mandate]) -> None:
+        """What a payer gets back counts with their mandate, which may be over by then."""
         used = [each for each in mandates if each.payer_id == payer_id]
         if used:
             await self._store.insert_uses(tx, [_use_of(charge, used[0])])
@@ -110,6 +111,14 @@ class MandatePaying:
         if verdict is MandateVerdict.ALLOWED:
             await self._store.insert_uses(tx, [use])
         return verdict
+
+
+def who_is_paid_back(charge: Charge, paid: Mapping[str, int]) -> str:
+    """The traveller, if they paid as much under this reference themselves; else whoever paid most of it."""
+    own = paid.get(charge.customer_id, 0)
+    if own >= -charge.amount.amount_minor or not any(each > 0 for each in paid.values()):
+        return charge.customer_id
+    return max(sorted(paid), key=lambda payer: paid[payer])
 
 
 def _use_of(charge: Charge, mandate: Mandate) -> MandateUse:

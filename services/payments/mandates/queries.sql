@@ -30,15 +30,17 @@ select exists (select 1 from mandate where traveller_id = any ($1::text[]) and a
 select * from mandate where traveller_id = any ($1::text[]) and accepted_at is not null
 order by valid_from, mandate_id for update
 
--- name: list_payers_before
--- Who pays what was charged under a reference before. Index: charge_of_traveller.
-select distinct traveller_id, reference, customer_id from charge
+-- name: list_paid_by_others
+-- What others paid under these references for these travellers. Index: charge_of_traveller.
+select traveller_id, reference, customer_id, sum(amount_minor)::bigint as paid_minor from charge
 where traveller_id = any ($1::text[]) and traveller_id <> customer_id and reference = any ($2::text[])
+group by 1, 2, 3
 
--- name: list_own_references
--- References under which these travellers pay themselves. Index: charge_of_bill.
-select distinct customer_id, reference from charge
+-- name: list_paid_themselves
+-- What these travellers paid themselves under these references. Index: charge_of_bill.
+select traveller_id, reference, customer_id, sum(amount_minor)::bigint as paid_minor from charge
 where customer_id = any ($1::text[]) and customer_id = traveller_id and reference = any ($2::text[])
+group by 1, 2, 3
 
 -- name: sum_uses
 -- Uses of a day and of its month, but for that of $3. Index: mandate_use_by_day.

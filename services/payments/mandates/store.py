@@ -86,14 +86,16 @@ class MandateStore:
             found.setdefault(row["traveller_id"], []).append(_mandate(row))
         return found
 
-    async def list_payers_before(
+    async def list_paid_before(
         self, tx: Any, traveller_ids: Sequence[str], references: Sequence[str]
-    ) -> dict[tuple[str, str], str]:
-        """Who pays for (traveller, reference), where something was charged under it before."""
-        own = await tx.fetch(queries["list_own_references"], traveller_ids, references)
-        others = await tx.fetch(queries["list_payers_before"], traveller_ids, references)
-        payers = {(row["customer_id"], row["reference"]): row["customer_id"] for row in own}
-        return payers | {(row["traveller_id"], row["reference"]): row["customer_id"] for row in others}
+    ) -> dict[tuple[str, str], dict[str, int]]:
+        """What each payer paid so far for (traveller, reference), in minor units."""
+        paid: dict[tuple[str, str], dict[str, int]] = {}
+        for name in ("list_paid_by_others", "list_paid_themselves"):
+            for row in await tx.fetch(queries[name], traveller_ids, references):
+                key = (row["traveller_id"], row["reference"])
+                paid.setdefault(key, {})[row["customer_id"]] = row["paid_minor"]
+        return paid
 
     async def sum_uses(
         self, tx: Any, mandate_id: UUID, day: date, *, but_for: UUID | None = None

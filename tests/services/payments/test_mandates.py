@@ -115,6 +115,20 @@ async def test_a_correction_goes_back_to_whoever_paid(setting: WalletSetting) ->
     assert seen["used_today"]["amount_minor"] == 178
 
 
+async def test_a_days_further_charges_count_against_its_limit(setting: WalletSetting) -> None:
+    """A day is charged by its differences, under one reference; what exceeds the limit comes back first."""
+    await in_force(setting, day_max=500)
+    for amount in (300, 200, 100):
+        await ride(setting, amount, reference="travel:day")
+    assert owes(setting) == (500, 100)
+    await ride(setting, -80, reference="travel:day")
+    assert owes(setting) == (500, 20)
+    await ride(setting, -150, reference="travel:day")
+    assert owes(setting) == (350, 20)
+    await ride(setting, 150, reference="travel:day")
+    assert owes(setting) == (500, 20)
+
+
 async def test_what_is_given_back_may_be_used_again_that_day(setting: WalletSetting) -> None:
     await in_force(setting, day_max=500)
     await ride(setting, 500, reference="travel:a")
