@@ -92,6 +92,7 @@ class TravelDesk:
             raise Problem("ride_not_correctable", detail=detail)
         stop = Stop(said.operator_id, said.stop_id)
         self._check_sold(ride, stop, said.service_date)
+        await self._check_undecided(ref, said)
         await self._check_bound(me, ref, said.ride_id, now)
         return await self._keep(call, ref, said, CorrectionKind.COMPLETE, stop=stop, said_as=Role.TRAVELLER)
 
@@ -131,6 +132,12 @@ class TravelDesk:
         if ride["scan"] or (not book.is_same_station(day, *ends) and book.price(asked, (ends,)) is None):
             detail = f"No ticket is sold from {ends[0].stop_id} to {ends[1].stop_id}. Give another station."
             raise Problem("ride_not_correctable", detail=detail)
+
+    async def _check_undecided(self, ref: str, said: SelfCorrection) -> None:
+        rows = await self.context.database.fetch(queries["list_corrections_of_day"], ref, said.service_date)
+        tap = _tap_of(said.ride_id)
+        if any((row["device_id"], row["sequence"]) == tap and row["said_as"] != "traveller" for row in rows):
+            raise Problem("ride_not_correctable", detail="Staff decided about it already. Ask a counter.")
 
     async def _check_bound(self, me: str, ref: str, ride_id: str, now: datetime) -> None:
         local = now.astimezone(self.policy.clock.zone)

@@ -297,6 +297,12 @@ async def test_three_rides_a_month_are_a_travellers_own_to_correct(travel: Trave
     # Thinking better of one that was corrected is no further ride.
     await travel.until_quiet()
     await travel.call("POST", path, body=said(medium_id, ride_ids[0], "Toei.Oedo.Akabanebashi"))
+    # What staff decided is not the traveller's to change.
+    staff = said(medium_id, ride_ids[1], kind="complete", reason="seen on the camera")
+    await travel.call("POST", "/api/travel/staff/corrections", body=staff, role=Role.ADMIN, subject="admin")
+    await travel.until_quiet()
+    again = said(medium_id, ride_ids[1], "Toei.Oedo.Akabanebashi")
+    assert await travel.refused("POST", path, body=again) == "ride_not_correctable"
 
 
 async def test_a_clerk_sees_and_corrects_what_touches_their_operator(travel: TravelHouse) -> None:
