@@ -13,6 +13,7 @@ import pytest
 
 from gtfs.literal import literal_contents
 from maas.ports import NetworkPort
+from routing.bounds import find_saved_bounds
 from routing.timetable import open_timetable
 from services.feeds.service import build
 from services.platform.auth import Role
@@ -95,7 +96,9 @@ async def test_a_load_publishes_a_network_that_opens(database_url: str, tmp_path
         network = await port_of(house).get_in_force()
         assert network is not None
         assert network.version == report["version"]
-        assert open_timetable(Path(network.path)).version == network.version
+        timetable = open_timetable(Path(network.path))
+        assert timetable.version == network.version
+        assert find_saved_bounds(Path(network.path), timetable) is not None, "searches have their bounds"
         events = await house.services["feeds"].context.database.fetch(
             "select event_type, payload from outbox"
         )

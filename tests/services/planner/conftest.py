@@ -12,7 +12,9 @@ import pytest
 from gtfs.literal import literal_feed
 from gtfs.reader import read_feed
 from maas.ports import NetworkPort, PlannerPort, PublishedNetwork
+from routing.bounds import build_bounds
 from routing.build import build_network
+from routing.timetable import open_timetable
 from services.demo.city.build import build_city
 from services.planner.handlers import Planner
 from services.planner.network import Network, open_network
@@ -29,7 +31,9 @@ def city_network(tmp_path_factory: pytest.TempPathFactory) -> PublishedNetwork:
     folder = tmp_path_factory.mktemp("city")
     city = build_city(folder / "feeds", around=date(2026, 5, 20))
     feeds = [reading.feed for path in city.paths if (reading := read_feed(path)).feed is not None]
-    build_network(feeds, folder / "network", version="city-1", now=EVENING)
+    network = folder / "network"
+    build_network(feeds, network, version="city-1", now=EVENING)
+    build_bounds(open_timetable(network)).save(network, version="city-1")
     copytree(city.tariffs, folder / "network" / "tariffs")
     return PublishedNetwork(version="city-1", path=str(folder / "network"), published_at=EVENING)
 
