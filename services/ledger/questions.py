@@ -7,7 +7,8 @@ Idea      Movements go by their effective time, then by their sequence; a `Place
           have millions of movements, so its sum is worked out from the present balance back, in one snapshot.
           Before any answer, the writers that might still add to it are awaited.
 Not here  Which questions have no answer at all, and the paper around the answers (routes).
-Invariant A page is complete: nothing will ever appear before its end that was recorded by `known_at`.
+Invariant A page is complete as far as sequences had been drawn. A batch that still waited for its turn in a
+          ledger process may be recorded with an instant a few milliseconds before the question.
 """
 
 from dataclasses import dataclass
