@@ -164,10 +164,7 @@ class StripeProvider:
 
     async def list_movements(self, *, since: datetime | None = None) -> list[Movement]:
         """As Provider.list_movements."""
-        params: stripe.params.BalanceTransactionListParams = {"limit": PAGE}
-        if since is not None:
-            params["created"] = {"gte": int(since.timestamp())}
-        return await list_movements(self._client, params)
+        return await list_movements(self._client, since=since)
 
     def read_news(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> News:
         """As Provider.read_news."""

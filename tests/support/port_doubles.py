@@ -13,7 +13,7 @@ from maas.ports import Hold, HoldState, PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.errors import PaymentNotFound, ProviderUnavailable
 from payments.money import Money, yen
-from payments.ports import Payment, PaymentState, Refund, RefundState, SavedMethod
+from payments.ports import Payment, PaymentState, Refund, RefundState
 from tests.support.journeys import island_journey, island_price, island_price_on_pass
 
 
@@ -225,13 +225,3 @@ class Payments:
     def _check_up(self) -> None:
         if self.down:
             raise ProviderUnavailable("The provider does not answer.")
-
-
-class NoCards:
-    """Nobody keeps a card: wallets do not fill themselves."""
-
-    async def find_default_method(self, *, customer_id: str) -> SavedMethod | None:
-        assert customer_id, "a customer has an id"
-
-    async def authorise_off_session(self, *, payment_id: UUID, method_id: UUID) -> Payment:
-        raise AssertionError(f"nobody keeps card {method_id} for {payment_id}")

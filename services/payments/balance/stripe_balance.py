@@ -26,10 +26,7 @@ class StripeBalance:
 
     async def list_movements(self, *, since: datetime | None = None) -> list[Movement]:
         """As BalanceProvider.list_movements."""
-        params: stripe.params.BalanceTransactionListParams = {"limit": PAGE}
-        if since is not None:
-            params["created"] = {"gte": int(since.timestamp())}
-        return await list_movements(self._client, params)
+        return await list_movements(self._client, since=since)
 
     async def get_payout(self, *, payout_id: str) -> PayoutReport:
         """As BalanceProvider.get_payout."""
@@ -49,13 +46,18 @@ class StripeBalance:
 
     async def list_payout_movements(self, *, payout_id: str) -> list[Movement]:
         """As BalanceProvider.list_payout_movements."""
-        return await list_movements(self._client, {"payout": payout_id, "limit": PAGE})
+        return await list_movements(self._client, payout_id=payout_id)
 
 
 async def list_movements(
-    client: StripeClient, params: stripe.params.BalanceTransactionListParams
+    client: StripeClient, *, since: datetime | None = None, payout_id: str | None = None
 ) -> list[Movement]:
-    """Movements that fit, oldest first."""
+    """Movements from `since` on, or of a payout, oldest first."""
+    params: stripe.params.BalanceTransactionListParams = {"limit": PAGE}
+    if since is not None:
+        params["created"] = {"gte": int(since.timestamp())}
+    if payout_id is not None:
+        params["payout"] = payout_id
 
     async def collect() -> list[Movement]:
         page = await client.v1.balance_transactions.list_async(params=params)

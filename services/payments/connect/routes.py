@@ -1,5 +1,6 @@
 """The endpoints of operators who are paid through the provider."""
 
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,12 +13,15 @@ from services.platform.service import Call, Route
 
 TAG = "payments"
 
+# A path type is a pydantic type as well as a class.
+_OPERATOR_ID: Any = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
 
 class ReturnAddress(BaseModel):
     """Where the provider's page sends the operator's clerk back to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    return_url: str = Field(pattern=r"^https?://", max_length=2000)
+    return_url: str = Field(pattern=r"^https?://[^\x00-\x20]+$", max_length=2000)
 
 
 class ConnectEndpoints:
@@ -48,7 +52,7 @@ def build_routes(endpoints: ConnectEndpoints) -> list[Route]:
             handler=endpoints.open_account,
             summary="Open an operator's account at the payment provider, and go on with its questions",
             tag=TAG,
-            path_types={"operator_id": str},
+            path_types={"operator_id": _OPERATOR_ID},
             body=ReturnAddress,
             response=OperatorAccount,
             problems=("provider_unavailable", "provider_refused"),

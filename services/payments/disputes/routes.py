@@ -1,6 +1,7 @@
 """The endpoints of disputes, for administrators."""
 
 from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,6 +13,9 @@ from services.platform.service import Call, Route
 
 TAG = "payments"
 _SHOWN = 200
+
+# A path type is a pydantic type as well as a class.
+_DISPUTE_ID: Any = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
 
 class Dispute(BaseModel):
@@ -41,7 +45,9 @@ class NewEvidence(BaseModel):
     """Evidence in words, by the provider's fields; with `submit` all of it is handed to the bank, once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    evidence: dict[str, str] = Field(examples=[{"access_activity_log": "Tapped in at Tochomae, 21:14"}])
+    evidence: dict[str, Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=20000)]] = Field(
+        examples=[{"access_activity_log": "Tapped in at Tochomae, 21:14"}]
+    )
     submit: bool = False
 
     @field_validator("evidence")
@@ -107,7 +113,7 @@ def build_routes(endpoints: DisputesEndpoints) -> list[Route]:
             handler=endpoints.add_evidence,
             summary="Add evidence to a dispute, or hand it to the bank",
             tag=TAG,
-            path_types={"dispute_id": str},
+            path_types={"dispute_id": _DISPUTE_ID},
             body=NewEvidence,
             response=Dispute,
             idempotent=True,

@@ -1,7 +1,7 @@
 """The endpoints of business customers, for administrators."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,16 +11,20 @@ from services.platform.problem import Problem
 from services.platform.service import Call, Route
 
 TAG = "payments"
+_ID = r"^[A-Za-z0-9_.:-]{1,64}$"
+
+# A path type is a pydantic type as well as a class.
+_BUSINESS_ID: Any = Annotated[str, Field(pattern=_ID)]
 
 
 class Business(BaseModel):
     """A business customer. `members` are the traveller ids who may travel on its account."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(pattern=r"^[^\x00-\x1f]{1,200}$")
     credit_limit_minor: int = Field(ge=0, le=10_000_000_000)
     terms_days: int = Field(default=30, ge=0, le=120)
-    members: list[str] = Field(default_factory=list, max_length=10_000)
+    members: list[Annotated[str, Field(pattern=_ID)]] = Field(default_factory=list, max_length=10_000)
 
 
 class BusinessInvoice(BaseModel):
@@ -77,7 +81,7 @@ def _shown(row: Any) -> BusinessInvoice:
 
 def build_routes(endpoints: OnAccountEndpoints) -> list[Route]:
     """The endpoints of business customers."""
-    business = {"business_id": str}
+    business = {"business_id": _BUSINESS_ID}
     return [
         Route(
             method="PUT",
