@@ -13,6 +13,7 @@ from payments.accounts import BAD_DEBTS, UNEARNED_FARES, traveller_receivable
 from payments.collection import CITY
 from payments.money import yen
 from payments.ports import Charge, CollectionPort
+from payments.transfers import TransferCode
 from services.payments.collecting.worker import CollectionWorker
 from services.platform.auth import Role
 from tests.services.payments.running import RunningStandIn
@@ -330,3 +331,25 @@ async def test_a_bill_has_a_receipt_with_the_tax_rounded_once(day: BillSetting) 
     assert (receipt["is_exempt"], receipt["is_qualified"]) == (True, False), "the test's house has no number"
     path = f"/api/bills/{await day.first_bill()}/receipt"
     assert (await day.inner.house.call("GET", path, subject="bob"))[0] == 404
+
+
+async def test_a_draw_whose_answer_was_lost_is_drawn_once(day: BillSetting) -> None:
+    """The ledger has the draw, and the worker dies before it knows: the next round posts the same again."""
+    await day.inner.filled(1000)
+    ledger: Any = day.inner.ledger
+    post = ledger.post
+
+    async def lose(*, transfers: Any) -> Any:
+        statuses = await post(transfers=transfers)
+        if any(each.code is TransferCode.COLLECTION for each in transfers):
+            ledger.post = post
+            raise ConnectionError("the answer was lost")
+        return statuses
+
+    ledger.post = lose
+    await day.ride(300)
+    await day.work()
+    assert ledger.post is post, "the draw was posted, and its answer lost"
+    await day.work()
+    assert (day.inner.balance(), day.owes()) == (700, 0)
+    assert (await day.inner.get("/api/wallet"))["owed"]["amount_minor"] == 0
