@@ -67,11 +67,13 @@ class RefundDriver:
 
     async def look(self, refund_id: UUID) -> RefundRow:
         """The refund brought to where the provider is, also when it was paid before."""
-        row = await self._store.get_refund(refund_id)
+        row = await self.drive(refund_id)
         if row.refund.state is RefundState.SUCCEEDED and row.provider_id is not None:
+            # Asked last: the answer that ended it may be older than the news we look because of.
             report = await self._provider.get_refund(provider_refund_id=row.provider_id)
-            row = await self._decide(row, report)
-        return await self.drive(refund_id)
+            await self._decide(row, report)
+            row = await self.drive(refund_id)
+        return row
 
     async def _ask(self, row: RefundRow) -> RefundRow:
         refund = row.refund

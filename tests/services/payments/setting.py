@@ -17,7 +17,7 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestServer
 
-from payments.accounts import UNEARNED_FARES
+from payments.accounts import CARD_CLEARING, PROVIDER_FEES, REFUNDS_DUE, UNEARNED_FARES
 from payments.errors import AccountNotFound
 from payments.money import yen
 from payments.ports import LedgerPort, Payment, PaymentsPort, PaymentState, Refund
@@ -73,6 +73,11 @@ class Setting:
             return self.ledger.books.get_balance(account_id, now=NOW).net_credit
         except AccountNotFound:
             return 0
+
+    def balances(self) -> list[int]:
+        """Card clearing before the provider's fees, which are collected at any moment; unearned; due."""
+        before_fees = self.net(CARD_CLEARING) + self.net(PROVIDER_FEES)
+        return [before_fees, self.net(UNEARNED_FARES), self.net(REFUNDS_DUE)]
 
     def pending(self) -> int:
         return self.ledger.books.get_balance(UNEARNED_FARES, now=NOW).credits_pending

@@ -184,7 +184,7 @@ async def test_refunds_reach_the_traveller_and_the_books(setting: Setting) -> No
     refund = await setting.refund(payment, 250)
     assert refund.state is RefundState.SUCCEEDED
     assert (await setting.port.get_payment(payment_id=payment.payment_id)).refunded == yen(250)
-    balances = [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)]
+    balances = setting.balances()
     assert balances == [-1000, 1000, 0]
     assert await setting.told("RefundPaid") == [
         {
@@ -229,7 +229,7 @@ async def test_a_pending_refund_succeeds_or_fails_later(setting: Setting) -> Non
         for amount, each in ((200, succeeds), (300, fails))
     ]
     assert [each.state for each in ended] == [RefundState.SUCCEEDED, RefundState.FAILED]
-    assert [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)] == [-1050, 1050, 0]
+    assert setting.balances() == [-1050, 1050, 0]
     assert (await setting.reconciliation())["is_matched"] is True
 
 
@@ -247,7 +247,7 @@ async def test_a_refund_that_comes_back_is_booked_back(setting: Setting) -> None
 
     await eventually(is_back)
     assert (await setting.port.get_payment(payment_id=payment.payment_id)).refunded == yen(0)
-    assert [setting.net(each) for each in (CARD_CLEARING, UNEARNED_FARES, REFUNDS_DUE)] == [-1250, 1250, 0]
+    assert setting.balances() == [-1250, 1250, 0]
     answer = await setting.reconciliation()
     assert answer["is_matched"] is True
     assert [(each["kind"], each["state"]) for each in answer["unfinished"]] == [("refund", "failed")]
