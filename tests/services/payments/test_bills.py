@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from payments.accounts import BAD_DEBTS, UNEARNED_FARES, traveller_receivable
-from payments.collection import CITY
+from payments.collection import CITY, give_up
 from payments.money import yen
 from payments.ports import Charge, CollectionPort
 from payments.transfers import TransferCode
+from services.payments.collecting.bill_store import BillStore
+from services.payments.collecting.store import CollectionStore
 from services.payments.collecting.worker import CollectionWorker
 from services.platform.auth import Role
 from tests.services.payments.running import RunningStandIn
@@ -353,3 +355,25 @@ async def test_a_draw_whose_answer_was_lost_is_drawn_once(day: BillSetting) -> N
     await day.work()
     assert (day.inner.balance(), day.owes()) == (700, 0)
     assert (await day.inner.get("/api/wallet"))["owed"]["amount_minor"] == 0
+
+
+async def test_no_try_begins_upon_a_bill_written_since_or_beside_an_open_try(day: BillSetting) -> None:
+    """Two workers read a bill of 300; the slower one must not ask the card for them again."""
+    await day.ride(300)
+    await day.pass_days(1)
+    store = BillStore(CollectionStore(day.inner.service.context.database))
+    row = await store.get_bill(UUID(await day.first_bill()))
+
+    async def list_tries() -> list[tuple[str, str]]:
+        return [(each["source"], each["state"]) for each in await store.list_tries(row.bill)]
+
+    await store.begin_try(row, source="card", amount_minor=300, payment_method=VISA)
+    await store.begin_try(row, source="wallet", amount_minor=300)
+    assert await list_tries() == [("card", "open")], "one open try at most"
+    assert not await store.save_bill(row, give_up(row.bill, now=NOW), now=NOW), "a try is open upon it"
+    await day.inner.filled(1000)
+    assert (await day.pay(str(row.bill.bill_id), VISA))[1]["bill"]["state"] == "collected"
+    await store.begin_try(row, source="wallet", amount_minor=300)
+    assert await list_tries() == [("card", "paid")], "the row was read before it was paid"
+    await day.work()
+    assert (day.inner.balance(), day.owes()) == (1000, 0)

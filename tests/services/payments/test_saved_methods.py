@@ -9,6 +9,7 @@ import pytest
 from payments.accounts import UNEARNED_FARES
 from payments.errors import PaymentCommandDiffers, ProviderUnavailable, SavedMethodNotFound
 from payments.ports import Payment, PaymentState, SavedMethod, SavedMethodsPort, SavedMethodState
+from services.payments.methods.store import MethodsStore
 from services.payments.stand_in.server import StandIn
 from tests.services.payments.setting import VISA, Setting, answer_bank, eventually
 
@@ -191,6 +192,17 @@ async def test_after_any_fault_the_worker_ends_it(setting: Setting, kind: str, p
     assert attached(setting.stand_in.inner) == [(VISA, place != "/detach")]
 
 
+@pytest.fixture
+def resting_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker finds no card to go on with: only the test's own calls meet the fault."""
+
+    async def claim_none(_store: MethodsStore, *, at_once: bool, limit: int) -> list[UUID]:
+        return []
+
+    monkeypatch.setattr(MethodsStore, "claim", claim_none)
+
+
+@pytest.mark.usefixtures("resting_worker")  # before the service starts, and its worker looks for the first time
 async def test_a_setup_older_than_its_key_is_found_by_its_effect(setting: Setting) -> None:
     await setting.stand_in.control("faults", kind="drop_after", ending="/v1/setup_intents")
     method_id = uuid4()
