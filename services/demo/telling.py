@@ -107,9 +107,9 @@ def tell_ticket(console: Console, ticket: Any, screen: str, folder: Path) -> Non
     path = folder / "tickets" / f"{ticket['ticket_id']}.svg"
     path.parent.mkdir(exist_ok=True)
     path.write_text(draw_as_svg(screen), "utf-8")
-    console.print(
-        f"On her telephone it changes every {DEFAULT_PERIOD_S} seconds; this one: {path}", soft_wrap=True
-    )
+    console.print(f"On her telephone it changes every {DEFAULT_PERIOD_S} seconds. This one is in")
+    # A path is as long as the folder's name: it has a line of its own, whole, to be copied.
+    console.print(str(path), soft_wrap=True)
     console.print(f"To be read by voice instead: [bold]{spell(ticket['phone_code'])}[/bold]")
 
 

@@ -1,6 +1,6 @@
 """The endpoints of counters: a clerk's sales and till; the city's cashless ratio."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from services.platform.problem import Problem
 from services.platform.service import Call, Route
 
 TAG = "counters"
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 Id = Annotated[str, StringConstraints(pattern=r"^[^:\s]{1,64}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,40}$")]
 Month = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
@@ -31,7 +32,7 @@ class SaleRequest(Model):
 
     amount: int = Field(ge=1, le=1_000_000)
     reference: Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
-    sold_at: AwareDatetime | None = None
+    sold_at: Annotated[AwareDatetime, Field(ge=_EARLIEST)] | None = None
     rider_category: Label = ""
     area: Label = ""
     traveller_id: Id | None = None

@@ -1,6 +1,6 @@
 """The endpoints of mandates: the payer offers, the traveller accepts, either revokes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from services.platform.problem import Problem
 from services.platform.service import Call, Route
 
 TAG = "mandates"
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _LIMIT = Field(default=None, ge=1, le=1_000_000)
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
 Person = Annotated[str, StringConstraints(pattern=r"^[^:\s]{1,100}$")]
@@ -31,7 +32,7 @@ class MandateRequest(BaseModel):
     ride_max: int | None = _LIMIT
     day_max: int | None = _LIMIT
     month_max: int | None = _LIMIT
-    valid_until: AwareDatetime
+    valid_until: Annotated[AwareDatetime, Field(le=_LATEST)]
 
 
 class MandateView(BaseModel):

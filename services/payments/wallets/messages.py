@@ -12,6 +12,7 @@ from payments.transfers import Entry, TransferCode
 from payments.wallets import BALANCE_MINOR_MAX, TOP_UP_MINOR_MIN, AutoTopUp, TopUpState, WalletState
 from services.payments.wallets.store import TopUpRow
 
+SEQUENCE_MAX = 2**63 - 1
 Method = Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
 
 
@@ -26,7 +27,7 @@ class AutoTopUpTerms(Model):
 
     threshold: int = Field(ge=0, le=BALANCE_MINOR_MAX)
     amount: int = Field(ge=TOP_UP_MINOR_MIN, le=BALANCE_MINOR_MAX)
-    day_ceiling: int = Field(le=BALANCE_MINOR_MAX)
+    day_ceiling: int = Field(ge=TOP_UP_MINOR_MIN, le=BALANCE_MINOR_MAX)
 
     @model_validator(mode="after")
     def _ceiling_leaves_room(self) -> "AutoTopUpTerms":
@@ -136,7 +137,7 @@ class WalletStatement(Model):
 class StatementQuery(Model):
     """A page of a statement."""
 
-    after: int = Field(default=0, ge=0)
+    after: int = Field(default=0, ge=0, le=SEQUENCE_MAX)
     limit: int = Field(default=100, ge=1, le=1000)
 
 

@@ -196,13 +196,15 @@ async def test_after_any_fault_the_worker_ends_it(setting: Setting, kind: str, p
 def resting_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker finds no card to go on with: only the test's own calls meet the fault."""
 
-    async def claim_none(_store: MethodsStore, *, at_once: bool, limit: int) -> list[UUID]:
+    async def claim_none(*_asked: object, **_more: object) -> list[UUID]:
         return []
 
     monkeypatch.setattr(MethodsStore, "claim", claim_none)
 
 
-@pytest.mark.usefixtures("resting_worker")  # before the service starts, and its worker looks for the first time
+@pytest.mark.usefixtures(
+    "resting_worker"
+)  # before the service starts, and its worker looks for the first time
 async def test_a_setup_older_than_its_key_is_found_by_its_effect(setting: Setting) -> None:
     await setting.stand_in.control("faults", kind="drop_after", ending="/v1/setup_intents")
     method_id = uuid4()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from payments.accounts import UNEARNED_FARES
 from payments.money import yen
 from payments.ports import PaymentState, RefundState
+from services.platform.auth import Role
 from tests.services.payments.running import RunningStandIn
 from tests.services.payments.wallet_setting import (
     ASKS_EVERY_TIME,
@@ -21,6 +23,12 @@ from tests.services.payments.wallet_setting import (
     WalletSetting,
     wallet_setting,
 )
+
+TERMS: dict[str, Any] = {
+    "traveller_id": "t",
+    "products": ["travel"],
+    "valid_until": "2026-06-30T00:00:00+09:00",
+}
 
 
 @pytest.fixture
@@ -252,3 +260,25 @@ async def test_the_statement_shows_every_movement_once(setting: WalletSetting) -
     assert [each["code"] for each in entries] == ["payment", "payment", "refund"]
     assert sum(each["amount"]["amount_minor"] for each in entries) == setting.balance()
     assert (await setting.house.call("GET", "/api/wallet/entries", subject="bob"))[0] == 404
+
+
+EARLY = "0001-01-01T00:00:00+12:00"
+BEYOND_ALL_TABLES = [
+    ("GET", f"/api/wallet/entries?after={2**63}", None, Role.TRAVELLER),
+    ("GET", "/api/bills?limit=501", None, Role.TRAVELLER),
+    ("POST", "/api/wallet/top-ups", {"amount": 2**63, "payment_method": VISA}, Role.TRAVELLER),
+    ("PUT", "/api/wallet/auto-top-up", {"threshold": 0, "amount": 100, "day_ceiling": 2**63}, Role.TRAVELLER),
+    ("POST", "/api/counters/c/sales", {"amount": 1, "reference": "\0r", "operator_id": "o"}, Role.CLERK),
+    ("POST", "/api/counters/c/sales", {"amount": 1, "reference": "r", "operator_id": "\0o"}, Role.CLERK),
+    ("POST", "/api/counters/c/sales", {"amount": 1, "reference": "r", "sold_at": EARLY}, Role.CLERK),
+    ("POST", "/api/mandates", TERMS | {"traveller_id": "\0t"}, Role.TRAVELLER),
+    ("POST", "/api/mandates", TERMS | {"valid_until": "9999-12-31T23:59:59-12:00"}, Role.TRAVELLER),
+    ("GET", "/api/cashless-ratio?first=2026-13&last=2026-12", None, Role.ADMIN),
+]
+
+
+async def test_what_no_table_holds_is_refused_at_the_edge(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    for method, path, body, role in BEYOND_ALL_TABLES:
+        status, answer = await setting.house.call(method, path, body=body, role=role)
+        assert (status, answer["code"]) == (422, "validation_failed"), (path, body, answer)
