@@ -106,13 +106,15 @@ class PassHeld:
 class PassUse:
     """What the rides of a service week made of a pass: when it began, and the single fares it stood for.
 
-    `week` is a Monday. `used` is by operator; telling it again replaces what was told for that week.
+    `week` is a Monday. `used` is by operator; telling it again replaces what was told for that week and
+    carrier. `carrier` is the ref of the ticket that was shown, "" for the traveller's card or phone.
     """
 
     pass_id: UUID
     week: date
     began: datetime | None
     used: dict[str, int]
+    carrier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

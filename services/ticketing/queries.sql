@@ -172,7 +172,8 @@ update ticket set rate_at = '-infinity' where ticket_ref = any($1::text[])
 
 -- name: claim_ticket_to_rate
 -- Index: ticket_to_rate. Locks: one ticket; others are left to other workers.
-select ticket_id, ticket_ref, order_id, payload from ticket where rate_at <= $1 and not ticket_ref = any($2::text[])
+select ticket_id, ticket_ref, order_id, traveller_id, payload from ticket
+where rate_at <= $1 and not ticket_ref = any($2::text[])
 order by rate_at, ticket_ref limit 1 for update skip locked
 
 -- name: set_rate_at

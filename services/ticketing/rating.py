@@ -11,7 +11,7 @@ Idea      A ticket that has news carries `rate_at`. The worker claims one (SKIP 
 """
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,23 +23,32 @@ from maas.taps import Ride, RideState, earned_at, is_earned, pair_rides
 from maas.tickets.layout import decode_payload
 from maas.tickets.passback import first_uses
 from services.platform.context import ServiceContext
+from services.ticketing.pass_rides import PassRides
 from services.ticketing.store import TicketingStore, ride_id_of
 from services.ticketing.tap_store import TapStore
 
 log = structlog.get_logger()
 
 IDLE_S = 1.0
+NO_TARIFF_WAITS = timedelta(minutes=1)
 
 
 class Rating:
     """The worker that turns taps into rides and rides into earnings."""
 
     def __init__(
-        self, context: ServiceContext, store: TicketingStore, taps: TapStore, *, zone: ZoneInfo
+        self,
+        context: ServiceContext,
+        store: TicketingStore,
+        taps: TapStore,
+        passes: PassRides,
+        *,
+        zone: ZoneInfo,
     ) -> None:
         self._context = context
         self._store = store
         self._taps = taps
+        self._passes = passes
         self._zone = zone
         self._news = asyncio.Event()
         self._failed: set[str] = set()
@@ -111,6 +120,9 @@ class Rating:
         for row in await self._store.take_fares_back(tx, ticket["ticket_ref"], besides=ridden):
             await self._take_back(tx, row)
         waiting = [earned_at(ride, zone=self._zone) for ride in rides if ride.state is not RideState.COMPLETE]
+        if counted and any(each.is_pass for each in entitlements):
+            is_told = await self._passes.tell(ticket, counted, entitlements)
+            waiting += [] if is_told else [now + NO_TARIFF_WAITS]
         due = min((instant for instant in waiting if instant > now), default=None)
         await self._store.set_rate_at(tx, ticket["ticket_ref"], due)
 

@@ -20,6 +20,7 @@ from services.ticketing.devices import DeviceDesk, build_device_routes
 from services.ticketing.handlers import TicketingHandlers
 from services.ticketing.issuing import Issuing
 from services.ticketing.keys import KeyStore
+from services.ticketing.pass_rides import PassRides
 from services.ticketing.rating import Rating
 from services.ticketing.routes import build_routes
 from services.ticketing.store import TicketingStore
@@ -43,15 +44,14 @@ def build(context: ServiceContext) -> Service:
     codes = Codes(context, code_store, keys, asyncio.Event())
     issuing = Issuing(context, store, code_store, keys, zone=ZONE)
     taps = TapStore(context.database)
-    rating = Rating(context, store, taps, zone=ZONE)
+    travel = build_travel(context, zone=ZONE)
+    rating = Rating(context, store, taps, PassRides(context, travel.tariff), zone=ZONE)
     tapping = Tapping(context, store, taps, keys, rating, zone=ZONE)
     devices = DeviceDesk(context, taps, rating)
     tokens = TokenHasher(context.data_dir / "keys" / "tides.key")
     tides = TidesDesk(TidesExport(context.database, tokens), TidesImport(context, taps, zone=ZONE))
     wallets = Wallets(context.data_dir / "keys", ZONE)
     desk = Desk(context, store, code_store, keys, tapping)
-
-    travel = build_travel(context, zone=ZONE)
 
     async def on_account_closed(tx: Any, event: AccountClosed, envelope: Envelope) -> None:
         await issuing.on_account_closed(tx, event, envelope)

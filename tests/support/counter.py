@@ -1,7 +1,7 @@
 """The ticketing service of a test: orders are confirmed to it, devices tap at it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,7 +190,9 @@ def tap_body(
 
 
 @asynccontextmanager
-async def open_counter(url: str, folder: Path, clock: FixedClock | None = None) -> AsyncIterator[Counter]:
+async def open_counter(
+    url: str, folder: Path, clock: FixedClock | None = None, *, ports: Mapping[type, object] | None = None
+) -> AsyncIterator[Counter]:
     clock = clock or FixedClock(BOUGHT_AT)
-    async with running_house(url, {"ticketing": build}, clock=clock, data_dir=folder) as house:
+    async with running_house(url, {"ticketing": build}, clock=clock, data_dir=folder, ports=ports) as house:
         yield Counter(house, clock)

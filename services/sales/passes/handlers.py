@@ -82,7 +82,7 @@ class Passes:
             changed = order if use.began is None else note_entry(order, use.began)
             if changed != order:
                 await self.store.update(tx, changed)
-            await self.store.put_use(tx, use.pass_id, use.week, use.used)
+            await self.store.put_use(tx, use)
         return changed.held
 
     async def on_pass_begun(self, tx: Any, event: PassBegun, _envelope: Envelope) -> None:

@@ -105,11 +105,11 @@ where pass_fare.pass_id = pass_order.pass_id and state = 'confirmed'
     and order_id = $1 and component_index = $2
 
 -- name: put_use
-insert into pass_use (pass_id, week, used) values ($1, $2, $3)
-on conflict (pass_id, week) do update set used = excluded.used
+insert into pass_use (pass_id, week, carrier, used) values ($1, $2, $3, $4)
+on conflict (pass_id, week, carrier) do update set used = excluded.used
 
 -- name: list_uses
--- Of taps on cards and phones, and of ridden fares of orders. Index: pass_fare_of_pass.
+-- Of taps on cards and phones, of the pass's own tickets, and of ridden fares of orders. Index: pass_fare_of_pass.
 select used from pass_use where pass_id = $1
 union all
 select used from pass_fare where pass_id = $1

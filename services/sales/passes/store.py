@@ -1,14 +1,14 @@
 """The rows of passes. A pass is stored as the JSON document of its dataclass."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from maas.orders import Order
-from maas.passes import PassOrder, earned_from
+from maas.passes import PassOrder, PassUse, earned_from
 from services.platform.database import Database, load_queries
 from services.sales.store import ORDERS
 
@@ -132,9 +132,9 @@ class PassStore:
         """A fare was not ridden after all: it made nothing of a pass."""
         await tx.execute(queries["delete_pass_fare"], order_id, component_index)
 
-    async def put_use(self, tx: Any, pass_id: UUID, week: date, used: dict[str, int]) -> None:
-        """What the rides of a week made of a pass, instead of what was told of that week before."""
-        await tx.execute(queries["put_use"], pass_id, week, used)
+    async def put_use(self, tx: Any, use: PassUse) -> None:
+        """What the rides of a week and carrier made of a pass, instead of what was told of them before."""
+        await tx.execute(queries["put_use"], use.pass_id, use.week, use.carrier, use.used)
 
     async def list_uses(self, tx: Any, pass_id: UUID) -> list[dict[str, int]]:
         """What all weeks made of a pass."""

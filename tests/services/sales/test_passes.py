@@ -123,6 +123,19 @@ async def test_a_pass_that_is_over_is_earned_once_by_use(counter: Counter) -> No
     assert (event["pass_id"], event["amount_minor"]) == (bought["pass_id"], 900)
 
 
+async def test_rides_by_card_and_by_ticket_both_count(counter: Counter) -> None:
+    bought = await counter.buy(JOINT_DAY, starts_on=TODAY.isoformat())
+    pass_id = UUID(bought["pass_id"])
+    card = PassUse(pass_id=pass_id, week=MONDAY, began=None, used={"TokyoMetro": 300})
+    shown = PassUse(pass_id=pass_id, week=MONDAY, began=None, used={"Toei": 150}, carrier="00ff00ff00ff00ff")
+    await port_of(counter).note_uses(uses=[card, shown, shown])
+    counter.clock.set(NOW + timedelta(days=10))
+    await until(counter, bought, "state", "earned")
+    (event,) = await counter.events("PassEarned")
+    # 900 by 300 : 150.
+    assert event["shares"] == {"TokyoMetro": 600, "Toei": 300}
+
+
 async def test_an_unused_pass_is_earned_in_equal_parts(counter: Counter) -> None:
     bought = await counter.buy(JOINT_DAY, starts_on=TODAY.isoformat(), rider="child")
     counter.clock.set(NOW + timedelta(days=10))

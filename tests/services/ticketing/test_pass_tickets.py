@@ -1,17 +1,22 @@
 """Passes as tickets: issued when sold, ridden again and again, begun at a gate, void when given back."""
 
-from datetime import timedelta
+import asyncio
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from maas.events import PassGivenBack, PassSold
 from maas.fares.engine import FareEngine
+from maas.passes import PassHeld
+from maas.ports import NetworkPort, PassPort
 from maas.prices import RiderCategory
 from maas.tickets.layout import decode_payload
 from maas.tickets.ticket import ANY_AREA, PassArea, area_code, operator_code
-from tests.support.counter import BOUGHT_AT, Counter
+from tests.support.counter import BOUGHT_AT, Counter, open_counter
 from tests.support.fares import TARIFFS
 from tests.support.tickets import tokyo_time
+from tests.support.travel_house import Holder, Published, compile_network
 
 ENGINE = FareEngine.from_folder(TARIFFS)
 TOCHOMAE, SHIODOME = "Toei.Oedo.Tochomae", "Toei.Oedo.Shiodome"
@@ -121,3 +126,52 @@ async def test_a_gate_of_another_network_refuses_a_pass_and_does_not_begin_it(co
     assert await counter.statuses(ticket["payload"], gate, device="subway") == ["accepted"]
     await counter.settle()
     assert await counter.count_events("PassBegun") == 1
+
+
+async def test_what_its_rides_would_have_cost_is_told_by_operator(database_url: str, tmp_path: Path) -> None:
+    """Sales shares the price by it, as for a pass ridden by card; a tap that was refused is no ride."""
+    holder, published = Holder(), Published(compile_network())
+    ports = {NetworkPort: published, PassPort: holder}
+    async with open_counter(database_url, tmp_path, ports=ports) as counter:
+        (ticket,) = await sell(counter)
+        pass_id = UUID(ticket["order_id"])
+        holder.passes["alice"] = [
+            PassHeld(
+                pass_id=pass_id,
+                product_id="p",
+                rider=RiderCategory.CHILD,
+                networks=("tokyo_metro", "toei_subway"),
+                name="共通一日乗車券",
+                name_en="one-day ticket",
+                usable_from=tokyo_time(20, "04:00"),
+                starts_at=tokyo_time(20, "04:00"),
+                ends_at=tokyo_time(21, "04:00"),
+                hours=None,
+            )
+        ]
+        code = ticket["payload"]
+        await counter.statuses(code, ("enter", "Toei", TOCHOMAE, "20:00"))
+        assert await counter.statuses(code, ("enter", "Toei", TOCHOMAE, "20:05"), device="b") == [
+            "already_used"
+        ]
+        await counter.statuses(code, ("exit", "Toei", SHIODOME, "20:20"))
+        await counter.statuses(code, ("enter", "TokyoMetro", "TokyoMetro.Ginza.Shimbashi", "20:40"))
+        await counter.statuses(code, ("exit", "TokyoMetro", "TokyoMetro.Ginza.Shibuya", "21:00"))
+        told = await until_told(counter, holder, operators=2)
+        # A child by our app: 都庁前-汐留 10 km 280, half 140; 新橋-渋谷 6.3 km, 7 km 210, half to ten yen 110.
+        assert (told.pass_id, told.week, told.used) == (
+            pass_id,
+            date(2026, 5, 18),
+            {"Toei": 140, "TokyoMetro": 110},
+        )
+        # By itself, beside what a card of the traveller's may have made of the same pass.
+        assert told.carrier == decode_payload(code).ticket.ticket_ref
+
+
+async def until_told(counter: Counter, holder: Holder, *, operators: int) -> Any:
+    for _ in range(200):
+        if holder.uses and len(holder.uses[-1].used) == operators:
+            return holder.uses[-1]
+        counter.clock.set(counter.clock.now() + timedelta(seconds=61))
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"told so far: {holder.uses}")
