@@ -35,6 +35,7 @@ from maas.fares.rules import (
     concession_percent,
     distance_addend,
     find_distance_row,
+    list_supplements,
     price_run,
     world_of,
 )
@@ -256,11 +257,13 @@ def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) 
     reduction = _discount_minor(discount, asked, world_of(run, asked.medium), percent)
     operators = (run.network.operator_id, following.network.operator_id)
     borne = split_exactly(reduction, dict.fromkeys(operators, 1))
+    extras = [list_supplements(each, asked, asked.fare_class) for each in (run, following)]
     shares = {
-        operators[0]: first.amount_minor - borne[operators[0]],
-        operators[1]: second.amount_minor - borne[operators[1]],
+        operator: addend.amount_minor - borne[operator] + sum(line.amount_minor for line in extra)
+        for operator, addend, extra in zip(operators, (first, second), extras, strict=True)
     }
-    addends = (first, second) if reduction == 0 else (first, second, _discount_addend(discount, reduction))
+    taken_off = () if reduction == 0 else (_discount_addend(discount, reduction),)
+    addends = (first, second, *taken_off, *extras[0], *extras[1])
     amount = sum(addend.amount_minor for addend in addends)
     assert amount == sum(shares.values()), "shares of a fare sum to the fare"
     assert min(shares.values()) >= 0, "no operator pays for being ridden"
@@ -270,8 +273,15 @@ def _price_joint(run: Run, following: Run, discount: DiscountRow, asked: Asked) 
         amount=yen(amount),
         addends=addends,
         shares=shares,
+        fare_class=asked.fare_class
+        if any(_has_supplement(each, asked) for each in (run, following))
+        else None,
         networks=tuple(each.network.network_id for each in (run, following) for _ in each.leg_indices),
     )
+
+
+def _has_supplement(run: Run, asked: Asked) -> bool:
+    return (run.network.network_id, asked.fare_class) in run.tariff.supplements
 
 
 def _find_cheapest_junction(run: Run, following: Run, world: World) -> tuple[str, str] | None:

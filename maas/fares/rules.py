@@ -280,16 +280,21 @@ def _price_zones(run: Run, asked: Asked) -> RunFare:
     )
 
 
-def _with_supplements(run: Run, asked: Asked, fare: RunFare) -> RunFare:
-    """What the class costs beside the fare: for each rider, or once for the party."""
-    fare_class = fare.fare_class or asked.fare_class
+def list_supplements(run: Run, asked: Asked, fare_class: str | None) -> tuple[Addend, ...]:
+    """What the class costs beside the fare on this run: for each rider, or once for the party."""
     rows = () if fare_class is None else run.tariff.supplements.get((run.network.network_id, fare_class), ())
-    lines = [
+    return tuple(
         _line(run, row, _supplement(row, asked), f"{fare_class}/{row.per}", row.name, row.name_en)
         for row in rows
         if row.per == "rider" or asked.company.leads
-    ]
-    return RunFare(addends=(*fare.addends, *lines), fare_class=fare_class if rows else fare.fare_class)
+    )
+
+
+def _with_supplements(run: Run, asked: Asked, fare: RunFare) -> RunFare:
+    fare_class = fare.fare_class or asked.fare_class
+    is_sold = (run.network.network_id, fare_class) in run.tariff.supplements
+    lines = list_supplements(run, asked, fare_class)
+    return RunFare(addends=(*fare.addends, *lines), fare_class=fare_class if is_sold else fare.fare_class)
 
 
 def _supplement(row: SupplementRow, asked: Asked) -> int:
@@ -298,7 +303,8 @@ def _supplement(row: SupplementRow, asked: Asked) -> int:
         return row.adult_minor
     if asked.rider is RiderCategory.INFANT:
         return 0
-    return row.child_minor if asked.rider is RiderCategory.CHILD else row.adult_minor
+    is_child = asked.rider is RiderCategory.CHILD and asked.medium is not FareMedium.CARD
+    return row.child_minor if is_child else row.adult_minor
 
 
 def _price_timed(run: Run, asked: Asked) -> RunFare:
@@ -371,6 +377,7 @@ __all__ = [
     "distance_addend",
     "find_concession",
     "find_distance_row",
+    "list_supplements",
     "price_run",
     "rider_amount",
     "world_of",

@@ -1,9 +1,9 @@
 """What the rides shown with a pass's ticket made of it, told to sales, which shares the price by it.
 
-Problem   A pass is shown at the gates of several operators. None of its rides earns a fare, yet each operator's
-          part of the price is what its rides would have cost; a pass ridden by ticket must be worth to them
-          what one carried by a card is.
-Idea      The ticket is rated as a medium that carries the pass: the same rides, fares and cover. What the pass
+Problem   A pass is shown at the gates of several operators. None of its rides earns a fare, yet each part of
+          the price is what its operator's rides would have cost; a pass ridden by ticket must be worth to
+          them what one carried by a card is.
+Idea      The ticket is rated as a medium that carries the pass: the same rides, fares and cover. What it
           stood for is told by week, for this ticket alone; telling it again replaces it, so late and repeated
           taps end in the same, and a rating that dies half way is told again.
 Rule      Only taps that let somebody pass count: one that handed the pass back over a gate is no ride. A ride

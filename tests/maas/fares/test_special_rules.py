@@ -46,6 +46,7 @@ def dated(header: str, *rows: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+SUPPLEMENT = "network_id,fare_class,per,adult_minor,child_minor,name,name_en"
 ZONED = dated(
     "network_id,operator_id,rule,stations,routes,worlds,app_world,name,name_en",
     "z,Op,zones,dotted,*,ic ticket,ticket,ゾーン,Zones",
@@ -129,6 +130,53 @@ def test_a_seat_is_paid_by_each_rider_and_a_cabin_once(tmp_path: Path) -> None:
     assert component.fare_class == "seat"
     # A class that a train does not know means nothing, as long as no ship is asked for it.
     assert party("1st") == [300, 150, 0]
+
+
+def test_a_child_by_bank_card_pays_the_adults_supplement_as_it_pays_the_adults_fare(tmp_path: Path) -> None:
+    flat = dated(
+        "network_id,operator_id,rule,stations,routes,worlds,app_world,name,name_en",
+        "liner,Op,flat,any,*,ic ticket card,ic,ライナー,Liner",
+    )
+    engine = tariff(
+        tmp_path,
+        networks=flat,
+        flat_fares=dated(
+            "network_id,ic_minor,ticket_minor,child_ic_minor,child_ticket_minor", "liner,300,300,,"
+        ),
+        supplements=dated(SUPPLEMENT, "liner,seat,rider,410,210,座席指定料金,reserved seat"),
+    )
+    leg = ride("Op.L", "a", "b")
+    assert total(engine, [leg], CHILD, IC, "seat") == 150 + 210
+    assert total(engine, [leg], CHILD, FareMedium.CARD, "seat") == 300 + 410
+
+
+def test_a_joint_fare_keeps_the_supplement_of_the_part_that_has_the_class(tmp_path: Path) -> None:
+    engine = tariff(
+        tmp_path,
+        networks=dated(
+            "network_id,operator_id,rule,stations,routes,worlds,app_world,name,name_en",
+            "m,OpM,distance,dotted,*,ic ticket,ic,M,M",
+            "t,OpT,distance,dotted,*,ic ticket,ic,T,T",
+        ),
+        line_km=dated("network_id,line,station,km", "m,L,A,0", "m,L,B,2.0", "t,K,B,0", "t,K,C,3.0"),
+        links=dated("network_id,station,other_network_id,other_station,within_s", "m,B,t,B,"),
+        distance_bands=dated(
+            "network_id,km_from,km_to,ic_minor,ticket_minor", "m,1,9,150,160", "t,1,9,200,210"
+        ),
+        discounts=dated(
+            "discount_id,kind,network_id,other_network_id,within_s,window_from,adult_ic_minor,"
+            "adult_ticket_minor,child_ic_minor,child_ticket_minor,name,name_en",
+            "mt,joint,m,t,,alighting,70,70,35,40,乗継割引,joint",
+        ),
+        supplements=dated(SUPPLEMENT, "t,seat,rider,410,210,座席指定料金,reserved seat"),
+    )
+    legs = [ride("OpM.L", "A", "B"), ride("OpT.K", "B", "C", at="12:15")]
+    assert total(engine, legs) == 150 + 200 - 70
+    component = price(engine, legs, fare_class="seat").components[0]
+    # The seat is T's alone, and no part of the discount.
+    assert component.shares == {"OpM": 150 - 35, "OpT": 200 - 35 + 410}
+    assert [line.amount_minor for line in component.addends] == [150, 200, -70, 410]
+    assert component.fare_class == "seat"
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,8 @@ async def test_what_its_rides_would_have_cost_is_told_by_operator(database_url: 
         await counter.statuses(code, ("enter", "TokyoMetro", "TokyoMetro.Ginza.Shimbashi", "20:40"))
         await counter.statuses(code, ("exit", "TokyoMetro", "TokyoMetro.Ginza.Shibuya", "21:00"))
         told = await until_told(counter, holder, operators=2)
-        # A child by our app: 都庁前-汐留 10 km 280, half 140; 新橋-渋谷 6.3 km, 7 km 210, half to ten yen 110.
+        # A child by our app: 都庁前-汐留 10 km 280, half 140.
+        # 新橋-渋谷 6.3 km, so 7 km: 210, half of it up to ten yen 110.
         assert (told.pass_id, told.week, told.used) == (
             pass_id,
             date(2026, 5, 18),
