@@ -51,7 +51,9 @@ def names_read_in(function: Callable[..., Any]) -> Iterator[str]:
             yield from names_read_in(function.__globals__[target.id])
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=str)
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), OPERATIONS, ids=[f"{method} {path}" for method, path, _ in OPERATIONS]
+)
 def test_every_parameter_is_declared(
     method: str, path: str, operation: Callable[..., Any], tmp_path: Path
 ) -> None:
