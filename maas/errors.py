@@ -13,6 +13,12 @@ class JourneyNotFound(MaasError):
     code = "journey_not_found"
 
 
+class TripNotFound(MaasError):
+    """The network has no such trip, or not on that day. Take the trip id of a leg or of a board."""
+
+    code = "trip_not_found"
+
+
 class PlaceNotFound(MaasError):
     """No stop or place matches. Give `lat,lon`, a stop id, or a name that /geocode knows."""
 

@@ -11,7 +11,7 @@ Invariant Blocks of a line on a day never share a ride, and together hold every 
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,11 @@ class Cancellations:
 
     def __len__(self) -> int:
         return len(self._trips)
+
+    def list_trips(self) -> list[tuple[int, date]]:
+        """The cancelled trips with their dates, in order."""
+        first = self._timetable.first_date
+        return [(trip, first + timedelta(days=day)) for trip, day in sorted(self._trips)]
 
     def is_cancelled(self, trip: int, day: int) -> bool:
         """Whether this trip was called off on that day (an index)."""

@@ -12,32 +12,24 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from maas.errors import OutsideFeedDates
 from maas.journeys import Leg
 from routing.board import StopCall, list_calls
 from routing.errors import OutsideDates
 from services.planner.modes import MOTIS_MODES
-from services.planner.motis import (
-    Cursor,
-    Languages,
-    MotisMessage,
-    PlaceMessage,
-    PlaceText,
-    place_message,
-)
+from services.planner.motis import MotisMessage, PlaceMessage, dated_trip_id, place_message
 from services.planner.network import Network
+from services.planner.parameters import Cursor, Languages, MotisQuery, PlaceText
 from services.planner.places import End
+from services.planner.stops import with_platforms
 
 CALLS_MAX = 200
 
 
-class BoardQuery(BaseModel):
+class BoardQuery(MotisQuery):
     """GET /api/v6/stoptimes. A stop is a stop or station id, or a name; its station's platforms count too."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
     stop_id: PlaceText
     time: datetime | None = None
@@ -45,7 +37,7 @@ class BoardQuery(BaseModel):
     direction: Literal["EARLIER", "LATER"] | None = None
     n: int = Field(default=10, ge=1, le=CALLS_MAX)
     page_cursor: Cursor | None = None
-    language: Languages = ""
+    language: Languages = ()
 
 
 class StopTimeMessage(MotisMessage):
@@ -61,6 +53,7 @@ class StopTimeMessage(MotisMessage):
     agency_name: str
     agency_url: str = ""
     trip_id: str
+    feed_trip_id: str
     service_date: date
     route_id: str
     direction_id: str = ""
@@ -107,7 +100,7 @@ def tell_board(network: Network, request: BoardRequest, agency_names: dict[str, 
     try:
         calls = list_calls(
             network.router,
-            stops=_with_platforms(network, request.end.stops),
+            stops=with_platforms(network.router.timetable, request.end.stops),
             at=request.at,
             count_min=request.count_min,
             arrivals=request.arrivals,
@@ -124,13 +117,6 @@ def tell_board(network: Network, request: BoardRequest, agency_names: dict[str, 
         next_page_cursor=f"LATER|{int(last.timestamp()) + 1}",
         network_version=network.snapshot_version,
     )
-
-
-def _with_platforms(network: Network, stops: tuple[int, ...]) -> list[int]:
-    """The stops, and all platforms of their stations."""
-    timetable = network.router.timetable
-    stations = {int(timetable.stops.stations[stop]) for stop in stops} - {-1}
-    return sorted({*stops, *(stop for station in stations for stop in timetable.station_stops(station))})
 
 
 def _stop_time(
@@ -157,7 +143,8 @@ def _stop_time(
         trip_to=place_message(leg.destination, zone_name=zone_name, arrival=calls[-1].arrives_at),
         agency_id=operator_id,
         agency_name=agency_names.get(operator_id, ""),
-        trip_id=leg.trip_id or "",
+        trip_id=dated_trip_id(leg) or "",
+        feed_trip_id=leg.trip_id or "",
         service_date=call.trip.service_date,
         route_id=leg.route_id or "",
         route_color=leg.route_color,

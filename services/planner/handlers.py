@@ -17,9 +17,9 @@ from maas.ports import PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import JPY, Money
 from services.planner.network import Network, NetworkInForce
-from services.planner.places import End, Match
+from services.planner.places import End
 from services.planner.pricing import RIDERS, PricedJourney, price_journey, price_worlds
-from services.planner.search import Answer, search, search_before
+from services.planner.search import ANY, Answer, Limits, search, search_before
 from services.planner.searches import SearchLog
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
@@ -133,7 +133,12 @@ class Planner:
     # For the endpoints -------------------------------------------------------------------------------------
 
     async def answer(
-        self, request: PlanRequest, *, count_min: int, leaves_before: datetime | None = None
+        self,
+        request: PlanRequest,
+        *,
+        count_min: int,
+        leaves_before: datetime | None = None,
+        limits: Limits = ANY,
     ) -> Answer:
         """Search, and note the search. Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
         network = self.in_force.get()
@@ -149,8 +154,10 @@ class Planner:
 
         def work() -> Answer:
             if leaves_before is not None:
-                return search_before(network, request, origin, destination, leaves_before=leaves_before)
-            return search(network, request, origin, destination, count_min=count_min)
+                return search_before(
+                    network, request, origin, destination, leaves_before=leaves_before, limits=limits
+                )
+            return search(network, request, origin, destination, count_min=count_min, limits=limits)
 
         try:
             answer = await self.in_thread(work)
@@ -168,11 +175,6 @@ class Planner:
         return await self.in_thread(
             lambda: [price_journey(network.fares, journey, riders=riders) for journey in journeys]
         )
-
-    async def list_matches(self, text: str, *, count: int) -> list[Match]:
-        """What the text may mean, best first. Raises NetworkUnavailable."""
-        places = self.in_force.get().places
-        return await self.in_thread(lambda: places.list_matches(text, count=count))
 
     # Following the network ---------------------------------------------------------------------------------
 

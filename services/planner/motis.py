@@ -5,28 +5,24 @@ Idea      The same names and required members. Members without a value are left 
           added to an itinerary: `journeyId` (to ask for an offer), `networkVersion`, and `prices` as in our
           own REST: money is `{"amount_minor", "currency"}`. A leg whose sailing may not land has `status`
           `conditional` and `statusReason`, what the operator said.
-Source    MOTIS OpenAPI 2.x, `/api/v6/plan` and `/api/v1/geocode`.
+Source    MOTIS OpenAPI 2.x, `/api/v6/plan`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from maas.fares.pass_options import PassOption
-from maas.journeys import Leg, Place
+from maas.journeys import Leg, Mode, Place
 from maas.prices import FareComponent, FareMedium, RiderCategory
 from services.planner.modes import MOTIS_MODES
-from services.planner.places import Match, PlaceIndex
 from services.planner.pricing import Priced, PricedJourney
 
 PRECISION = 6
-
-PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Cursor = Annotated[str, StringConstraints(pattern=r"^(LATER|EARLIER)\|[0-9]{1,10}$")]
-Languages = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9,-]{0,60}$")]
 
 
 class Message(BaseModel):
@@ -41,43 +37,6 @@ class MotisMessage(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
     )
-
-
-class PlanQuery(BaseModel):
-    """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
-
-    `rank` price puts the journey that is cheapest for `rider` on `medium` first, exactly so over the journeys
-    found. These three do not belong to the MOTIS API.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-    from_place: PlaceText
-    to_place: PlaceText
-    time: datetime | None = None
-    arrive_by: bool = False
-    max_transfers: int = Field(default=7, ge=0, le=100)
-    num_itineraries: int = Field(default=5, ge=1, le=20)
-    timetable_view: bool = True
-    search_window: int = Field(default=0, ge=0, le=86_400)
-    page_cursor: Cursor | None = None
-    language: Languages = ""
-    detailed_legs: bool = True
-    detailed_transfers: bool = True
-    with_fares: bool = True
-    rank: Literal["arrival", "price"] = "arrival"
-    rider: RiderCategory = RiderCategory.ADULT
-    medium: FareMedium = FareMedium.APP
-
-
-class GeocodeQuery(BaseModel):
-    """GET /api/v1/geocode."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-    text: PlaceText
-    language: Languages = ""
-    num_results: int = Field(default=10, ge=1, le=50)
 
 
 class PlaceMessage(MotisMessage):
@@ -96,6 +55,8 @@ class PlaceMessage(MotisMessage):
     scheduled_departure: datetime | None = None
     vertex_type: str = "NORMAL"
     cancelled: bool | None = None
+    importance: float | None = None
+    modes: list[str] | None = None
 
 
 class PolylineMessage(MotisMessage):
@@ -131,8 +92,10 @@ class LegMessage(MotisMessage):
     agency_id: str | None = None
     agency_name: str | None = None
     trip_id: str | None = None
+    feed_trip_id: str | None = None
     service_date: date | None = None
     is_estimate: bool | None = None
+    cancelled: bool | None = None
     status: Literal["conditional"] | None = None
     status_reason: str | None = None
     intermediate_stops: list[PlaceMessage] | None = None
@@ -218,19 +181,16 @@ class PlanMessage(MotisMessage):
     next_page_cursor: str
 
 
-class MatchMessage(MotisMessage):
-    """A place that a text may mean."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """What of an itinerary is told: the geometry of its legs, of the walks between rides, and its fares."""
 
-    type: str
-    name: str
-    id: str
-    lat: float
-    lon: float
-    tokens: list[list[int]]
-    areas: list[str]
-    score: float
-    modes: list[str]
-    tz: str
+    legs: bool = True
+    transfers: bool = True
+    fares: bool = True
+
+
+EVERYTHING = Detail()
 
 
 def itinerary_message(
@@ -239,31 +199,47 @@ def itinerary_message(
     zone_name: str,
     agency_names: dict[str, str],
     is_cheapest: bool = False,
+    detail: Detail = EVERYTHING,
 ) -> ItineraryMessage:
     """A journey as an itinerary."""
     journey = priced.journey
+    last = len(journey.legs) - 1
+    has_geometry = [
+        detail.transfers if leg.mode is Mode.WALK and 0 < i < last else detail.legs
+        for i, leg in enumerate(journey.legs)
+    ]
     return ItineraryMessage(
         id=journey.journey_id,
         duration=_seconds(journey.departs_at, journey.arrives_at),
         start_time=journey.departs_at,
         end_time=journey.arrives_at,
         transfers=journey.interchanges,
-        legs=[leg_message(leg, zone_name=zone_name, agency_names=agency_names) for leg in journey.legs],
+        legs=[
+            leg_message(leg, zone_name=zone_name, agency_names=agency_names, has_geometry=has)
+            for leg, has in zip(journey.legs, has_geometry, strict=True)
+        ],
         journey_id=journey.journey_id,
         network_version=journey.network_version,
-        prices=[price_message(each) for each in priced.prices],
-        passes=[pass_option_message(each) for each in priced.passes],
+        prices=[price_message(each) for each in priced.prices] if detail.fares else [],
+        passes=[pass_option_message(each) for each in priced.passes] if detail.fares else [],
         is_cheapest=is_cheapest or None,
     )
 
 
-def leg_message(leg: Leg, *, zone_name: str, agency_names: dict[str, str]) -> LegMessage:
-    """A leg of an itinerary."""
+def dated_trip_id(leg: Leg) -> str | None:
+    """`YYYYMMDD_feed:trip_id`: a client of the MOTIS API hands it to /api/v6/trip, and means that day."""
+    return None if leg.service_date is None else f"{leg.service_date:%Y%m%d}_{leg.trip_id}"
+
+
+def leg_message(
+    leg: Leg, *, zone_name: str, agency_names: dict[str, str], has_geometry: bool = True
+) -> LegMessage:
+    """A leg of an itinerary. Without its geometry the line is empty."""
     stops = [
         place_message(stop.place, zone_name=zone_name, arrival=stop.arrives_at, departure=stop.departs_at)
         for stop in leg.passed_stops
     ]
-    points = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination]
+    points = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination] if has_geometry else []
     return LegMessage(
         mode=MOTIS_MODES[leg.mode],
         from_=place_message(leg.origin, zone_name=zone_name, departure=leg.departs_at),
@@ -284,7 +260,8 @@ def leg_message(leg: Leg, *, zone_name: str, agency_names: dict[str, str]) -> Le
         display_name=leg.route_name,
         agency_id=leg.operator_id,
         agency_name=agency_names.get(leg.operator_id or ""),
-        trip_id=leg.trip_id,
+        trip_id=dated_trip_id(leg),
+        feed_trip_id=leg.trip_id,
         service_date=leg.service_date,
         is_estimate=leg.is_estimate or None,
         status=None if leg.condition is None else "conditional",
@@ -348,28 +325,11 @@ def pass_option_message(option: PassOption) -> PassOptionMessage:
     )
 
 
-def match_message(match: Match, places: PlaceIndex, *, zone_name: str, language: str) -> MatchMessage:
-    """A spot as a geocoding match; its id is that of its most served stop."""
-    place = places.place_of_stop(match.spot.stops[0], language)
-    return MatchMessage(
-        type="STOP",
-        name=place.name,
-        id=place.stop_id or "",
-        lat=place.lat,
-        lon=place.lon,
-        tokens=[],
-        areas=[],
-        score=1.0 / (1 + match.tier),
-        modes=sorted(MOTIS_MODES[mode] for mode in match.spot.modes),
-        tz=zone_name,
-    )
-
-
-def encode_polyline(points: Sequence[tuple[float, float]]) -> str:
-    """Latitudes and longitudes in Google's polyline encoding, PRECISION digits."""
+def encode_polyline(points: Sequence[tuple[float, float]], precision: int = PRECISION) -> str:
+    """Latitudes and longitudes in Google's polyline encoding, so many digits after the point."""
     text, before = [], (0, 0)
     for lat, lon in points:
-        here = (round(lat * 10**PRECISION), round(lon * 10**PRECISION))
+        here = (round(lat * 10**precision), round(lon * 10**precision))
         text += [_encode_number(now - then) for now, then in zip(here, before, strict=True)]
         before = here
     return "".join(text)

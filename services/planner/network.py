@@ -25,6 +25,7 @@ from routing.raptor import Router
 from routing.reach import warm_up_reach
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
+from services.planner.mode_filter import ModeFilter
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews, SailingStore
 from services.platform.context import ServiceContext
@@ -50,6 +51,7 @@ class Network:
     fares: NetworkFares | None
     refunds: RefundRules | None
     news: SailingNews = field(default_factory=SailingNews)
+    mode_filter: ModeFilter = field(default_factory=ModeFilter, init=False)
 
     @property
     def snapshot_version(self) -> str:
@@ -111,6 +113,11 @@ class NetworkInForce:
         if self._network is None:
             raise NetworkUnavailable("No network is published yet. Load feeds with `maas load`.")
         return self._network
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is one."""
+        return self._network is not None
 
     def tell(self) -> None:
         """Something was published: look now."""

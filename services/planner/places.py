@@ -80,6 +80,10 @@ class PlaceIndex:
         self._stop_modes = _modes_of_stops(timetable)
         self._names = _names_by_language(timetable)
         self._spots = self._make_spots()
+        self._spot_lat = np.array([spot.lat for spot in self._spots])
+        self._spot_lon = np.array([spot.lon for spot in self._spots])
+        self._spot_by_stop = {stop: i for i, spot in enumerate(self._spots) for stop in spot.stops}
+        self._importance_max = max((spot.importance for spot in self._spots), default=0) or 1
         self._forms: dict[str, dict[int, int]] = {}
         for i, spot in enumerate(self._spots):
             for name in self._names_of(spot):
@@ -101,7 +105,7 @@ class PlaceIndex:
             )
         return end
 
-    def list_matches(self, text: str, *, count: int) -> list[Match]:
+    def list_matches(self, text: str, *, count: int | None) -> list[Match]:
         """The spots that the text may mean, best first."""
         wanted, ending = cut_ending(normalise(text))
         words = list_words(text)
@@ -113,6 +117,19 @@ class PlaceIndex:
             self._collect_words(words, tiers)
         found = [Match(self._spots[i], tier) for i, tier in tiers.items()]
         return sorted(found, key=_rank)[:count]
+
+    def list_near(self, lat: float, lon: float, *, count: int) -> list[Match]:
+        """The spots nearest to a point, nearest first."""
+        metres = distance_m(np.array(lat), np.array(lon), self._spot_lat, self._spot_lon)
+        return [Match(self._spots[i], WHOLE) for i in np.argsort(metres, kind="stable")[:count].tolist()]
+
+    def spot_of(self, stop: int) -> Spot:
+        """The spot that the stop is one of."""
+        return self._spots[self._spot_by_stop[stop]]
+
+    def importance_of(self, spot: Spot) -> float:
+        """From 0 to 1: the lines that stop there, beside those of the spot that has most."""
+        return round(spot.importance / self._importance_max, 4)
 
     def name_of_stop(self, stop: int, language: str) -> str:
         """The stop's name in that language, or its own."""
@@ -213,7 +230,8 @@ class PlaceIndex:
         self._collect(words[0], None, near)
         self._collect(words[-1], None, last)
         for i in last:
-            if any(_metres(self._spots[i], self._spots[j]) <= ISLAND_PORTS_M for j in near):
+            here = self._spots[i]
+            if any(metres_between(self._spots[j], here.lat, here.lon) <= ISLAND_PORTS_M for j in near):
                 tiers[i] = WORDS
 
     def _add_forms(self, spot: int, name: str) -> None:
@@ -303,7 +321,7 @@ def _rank(match: Match) -> tuple[int, bool, int, int, str]:
 
 def _is_one_place(best: Match, other: Match) -> bool:
     """Spots that one name means together: an island's ports, or a station that two operators spell apart."""
-    away_m = _metres(best.spot, other.spot)
+    away_m = metres_between(best.spot, other.spot.lat, other.spot.lon)
     if best.spot.is_island and other.spot.is_island and other.tier == best.tier:
         return away_m <= ISLAND_PORTS_M
     return max(best.tier, other.tier) <= UNBRACKETED and away_m <= TOGETHER_M
@@ -313,8 +331,9 @@ def _kinds(ending: str) -> frozenset[Mode] | None:
     return {"station": RAIL, "port": frozenset({Mode.FERRY})}.get(ending)
 
 
-def _metres(one: Spot, other: Spot) -> float:
-    return float(distance_m(np.array(one.lat), np.array(one.lon), np.array(other.lat), np.array(other.lon)))
+def metres_between(spot: Spot, lat: float, lon: float) -> float:
+    """From the spot to the point, as the crow flies."""
+    return float(distance_m(np.array(spot.lat), np.array(spot.lon), np.array(lat), np.array(lon)))
 
 
 def _modes_of_stops(timetable: Timetable) -> list[frozenset[Mode]]:

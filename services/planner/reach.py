@@ -10,31 +10,52 @@ Units     `maxTravelTime` and `duration` are minutes, as in MOTIS; a duration co
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from maas.errors import OutsideFeedDates
 from routing.errors import OutsideDates
 from routing.reach import LIMIT_S_MAX, find_reach
-from services.planner.motis import Languages, MotisMessage, PlaceMessage, PlaceText, place_message
+from services.planner.modes import MotisMode, modes_meant
+from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
+from services.planner.parameters import Languages, MatchingDistance, Modes, MotisQuery, PlaceText
 from services.planner.places import End
-from services.planner.search import INTERCHANGES_MAX, list_ways
+from services.planner.search import DIRECT_S_MAX, INTERCHANGES_MAX, Limits, list_ways, near_ways
+from services.platform.problem import Problem
 
 MINUTES_MAX = LIMIT_S_MAX // 60
 
 
-class ReachQuery(BaseModel):
+class ReachQuery(MotisQuery):
     """GET /api/v6/one-to-all. A place is `lat,lon`, a stop or station id, or a name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
     one: PlaceText
     time: datetime | None = None
     max_travel_time: int = Field(ge=0, le=MINUTES_MAX)
     arrive_by: bool = False
     max_transfers: int = Field(default=7, ge=0, le=100)
-    language: Languages = ""
+    transit_modes: Modes = (MotisMode.TRANSIT,)
+    max_pre_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
+    max_post_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
+    max_matching_distance: MatchingDistance = 250
+    language: Languages = ()
+
+    @property
+    def limits(self) -> Limits:
+        """What rides and the walk at the place asked about keep to. Raises Problem for other walks."""
+        near, far = self.max_pre_transit_time, self.max_post_transit_time
+        if self.arrive_by:
+            near, far = far, near
+        if far is not None:
+            raise Problem(
+                "validation_failed",
+                detail="The walk at the stops told cannot be limited: each is told as a place of its own. "
+                "Leave out maxPostTransitTime (maxPreTransitTime, if arriveBy).",
+            )
+        any_mode = MotisMode.TRANSIT in self.transit_modes
+        return Limits(
+            modes=None if any_mode else modes_meant(self.transit_modes), access_s_max=near, egress_s_max=near
+        )
 
 
 class ReachedMessage(MotisMessage):
@@ -63,15 +84,21 @@ class ReachRequest:
     arrive_by: bool
     interchanges_max: int
     language: str
+    limits: Limits
 
 
 def tell_reach(network: Network, request: ReachRequest) -> ReachMessage:
     """Find and tell. Raises OutsideFeedDates."""
+    limits = request.limits
+    ways = near_ways(list_ways(network, request.one, is_egress=request.arrive_by), limits.access_s_max)
+    router = network.router
+    if limits.modes is not None:
+        router = network.mode_filter.get(router, limits.modes)
     try:
         reach = find_reach(
-            network.router,
+            router,
             at=request.at,
-            ends=list_ways(network, request.one, is_egress=request.arrive_by),
+            ends=ways,
             limit_s=request.minutes * 60,
             arrive_by=request.arrive_by,
             ride_count_max=min(request.interchanges_max, INTERCHANGES_MAX) + 1,

@@ -4,24 +4,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import StringConstraints
 
-from maas.errors import OutsideFeedDates
 from maas.journeys import PlanRequest
-from routing.strings import list_strings
+from services.planner.answering import choose_language, list_agency_names, local_instant, reply
 from services.planner.board import BoardMessage, BoardQuery, BoardRequest, tell_board
 from services.planner.handlers import Planner
 from services.planner.motis import (
-    GeocodeQuery,
+    EVERYTHING,
+    Detail,
     ItineraryMessage,
-    MatchMessage,
     PlanMessage,
-    PlanQuery,
     itinerary_message,
-    match_message,
     place_message,
 )
 from services.planner.network import Network
+from services.planner.plan_query import PlanQuery
 from services.planner.pricing import PricedJourney, find_cheapest, rank_by_price
 from services.planner.reach import ReachMessage, ReachQuery, ReachRequest, tell_reach
 from services.planner.search import Answer
@@ -29,9 +27,6 @@ from services.platform.clock import Clock
 from services.platform.service import Call, Reply, Route
 
 _TAG = "planning"
-_DEFAULT_LANGUAGE = ""
-_PRICED_MIN = 20
-"""How many journeys are looked for at least when the cheapest is asked for."""
 # Older clients of the MOTIS API ask at the second.
 _BOARD_PATHS = (("stoptimes", "/api/v6/stoptimes"), ("stoptimesV5", "/api/v5/stoptimes"))
 _REACH_PATHS = (("oneToAll", "/api/v6/one-to-all"), ("oneToAllV1", "/api/v1/one-to-all"))
@@ -49,35 +44,23 @@ class Endpoints:
         """GET /api/v6/plan."""
         query: PlanQuery = call.query
         network = self._planner.in_force.get()
-        zone = network.router.timetable.zone
-        at = self._instant(query.time, zone)
-        cursor, _, epoch_s = (query.page_cursor or "").partition("|")
-        leaves_before = None
-        if cursor == "LATER":
-            at = datetime.fromtimestamp(int(epoch_s), tz=UTC)
-        elif cursor == "EARLIER":
-            at = leaves_before = datetime.fromtimestamp(int(epoch_s), tz=UTC)
-        request = PlanRequest(
-            origin=query.from_place,
-            destination=query.to_place,
-            at=at,
-            arrive_by=query.arrive_by and not cursor,
-            interchanges_max=query.max_transfers,
-            language=_choose_language(query.language, network),
-            window_s=query.search_window if query.timetable_view else 0,
+        request = query.to_request(
+            self._instant(query.time, network.router.timetable.zone), choose_language(query.language, network)
         )
+        way, since = query.split_cursor()
         answer = await self._planner.answer(
             request,
-            count_min=_PRICED_MIN if query.rank == "price" else _count_of(query),
-            leaves_before=leaves_before,
+            count_min=query.count_min,
+            leaves_before=since if way == "EARLIER" else None,
+            limits=query.limits,
         )
-        return _reply(await self._plan_message(query, request, answer))
+        return reply(await self._plan_message(query, request, answer))
 
     async def reach(self, call: Call) -> Reply:
         """GET /api/v6/one-to-all."""
         query: ReachQuery = call.query
         network = self._planner.in_force.get()
-        language = _choose_language(query.language, network)
+        language = choose_language(query.language, network)
         request = ReachRequest(
             one=network.places.get_end(query.one, language=language),
             at=self._instant(query.time, network.router.timetable.zone),
@@ -85,15 +68,16 @@ class Endpoints:
             arrive_by=query.arrive_by,
             interchanges_max=query.max_transfers,
             language=language,
+            limits=query.limits,
         )
-        return await self._planner.in_thread(lambda: _reply(tell_reach(network, request)))
+        return await self._planner.in_thread(lambda: reply(tell_reach(network, request)))
 
     async def board(self, call: Call) -> Reply:
         """GET /api/v6/stoptimes."""
         query: BoardQuery = call.query
         network = self._planner.in_force.get()
         timetable = network.router.timetable
-        language = _choose_language(query.language, network)
+        language = choose_language(query.language, network)
         direction, _, epoch_s = (query.page_cursor or "").partition("|")
         time = datetime.fromtimestamp(int(epoch_s), tz=UTC) if epoch_s else query.time
         direction = direction or query.direction or ("EARLIER" if query.arrive_by else "LATER")
@@ -105,33 +89,19 @@ class Endpoints:
             earlier=direction == "EARLIER",
             language=language,
         )
-        names = _agency_names(network)
-        return await self._planner.in_thread(lambda: _reply(tell_board(network, request, names)))
+        names = list_agency_names(network)
+        return await self._planner.in_thread(lambda: reply(tell_board(network, request, names)))
 
     async def get_journey(self, call: Call) -> Reply:
         """GET /api/journeys/{journey_id}."""
         journey = await self._planner.get_journey(journey_id=call.path["journey_id"])
         network = self._planner.in_force.get()
         (priced,) = await self._planner.list_prices(network, (journey,))
-        return _reply(_itinerary(network, priced))
-
-    async def geocode(self, call: Call) -> list[MatchMessage]:
-        """GET /api/v1/geocode."""
-        query: GeocodeQuery = call.query
-        network = self._planner.in_force.get()
-        matches = await self._planner.list_matches(query.text, count=query.num_results)
-        language = _choose_language(query.language, network)
-        zone_name = network.router.timetable.zone_name
-        return [
-            match_message(match, network.places, zone_name=zone_name, language=language) for match in matches
-        ]
+        return reply(_itinerary(network, priced))
 
     def _instant(self, time: datetime | None, zone: ZoneInfo) -> datetime:
         """The instant asked for; now, if none. A time without an offset is local. Raises OutsideFeedDates."""
-        at = time or self._clock.now()
-        aware = at if at.tzinfo else at.replace(tzinfo=zone)
-        _refuse_far_years(aware)
-        return aware
+        return local_instant(time or self._clock.now(), zone)
 
     async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
         zone_name = answer.network.router.timetable.zone_name
@@ -142,15 +112,25 @@ class Endpoints:
         cheapest = find_cheapest(found, rider=query.rider, medium=query.medium)
         if query.rank == "price":
             found = rank_by_price(found, rider=query.rider, medium=query.medium)
-        leaving = [journey.departs_at for journey in answer.journeys] or [request.at]
+        found = found[: query.max_itineraries]
+        leaving = [each.journey.departs_at for each in found] or [request.at]
         parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+        detail = Detail(
+            legs=query.detailed_legs, transfers=query.has_detailed_transfers, fares=query.with_fares
+        )
         return PlanMessage(
-            request_parameters={name: str(value) for name, value in parameters.items()},
+            request_parameters={
+                name: ",".join(value) if isinstance(value, list) else str(value)
+                for name, value in parameters.items()
+            },
             debug_output={},
             from_=place_message(answer.origin.place, zone_name=zone_name),
             to=place_message(answer.destination.place, zone_name=zone_name),
-            direct=[_itinerary(answer.network, each) for each in direct],
-            itineraries=[_itinerary(answer.network, each, is_cheapest=each is cheapest) for each in found],
+            direct=[_itinerary(answer.network, each, detail=detail) for each in direct],
+            itineraries=[
+                _itinerary(answer.network, each, is_cheapest=each is cheapest, detail=detail)
+                for each in found
+            ],
             previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
             next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
         )
@@ -200,17 +180,6 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
         ),
         Route(
             method="GET",
-            path="/api/v1/geocode",
-            operation="geocode",
-            handler=endpoints.geocode,
-            summary="What a name may mean",
-            tag=_TAG,
-            query=GeocodeQuery,
-            response=list[MatchMessage],
-            problems=("network_unavailable",),
-        ),
-        Route(
-            method="GET",
             path="/api/journeys/{journey_id}",
             operation="getJourney",
             handler=endpoints.get_journey,
@@ -223,39 +192,13 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
     ]
 
 
-def _itinerary(network: Network, priced: PricedJourney, *, is_cheapest: bool = False) -> ItineraryMessage:
+def _itinerary(
+    network: Network, priced: PricedJourney, *, is_cheapest: bool = False, detail: Detail = EVERYTHING
+) -> ItineraryMessage:
     return itinerary_message(
         priced,
         zone_name=network.router.timetable.zone_name,
-        agency_names=_agency_names(network),
+        agency_names=list_agency_names(network),
         is_cheapest=is_cheapest,
+        detail=detail,
     )
-
-
-def _count_of(query: PlanQuery) -> int:
-    return query.num_itineraries if query.timetable_view else 1
-
-
-def _agency_names(network: Network) -> dict[str, str]:
-    timetable = network.router.timetable
-    return dict(zip(list_strings(timetable.agency_ids), list_strings(timetable.agency_names), strict=True))
-
-
-def _choose_language(asked: str, network: Network) -> str:
-    """The first of the languages asked for that the network's names have; else the feeds' own."""
-    known = {language.casefold(): language for language in network.router.timetable.languages}
-    for tag in asked.split(","):
-        for candidate in (tag.casefold(), tag.casefold().split("-")[0]):
-            if candidate in known:
-                return known[candidate]
-    return _DEFAULT_LANGUAGE
-
-
-def _refuse_far_years(at: datetime) -> None:
-    """Years at the ends of the calendar cannot be turned into another zone's time."""
-    if not 1971 <= at.year <= 9990:  # noqa: PLR2004 - well inside what datetime can hold
-        raise OutsideFeedDates(f"No timetable reaches the year {at.year}.")
-
-
-def _reply(message: BaseModel) -> Reply:
-    return Reply(body=message.model_dump_json(by_alias=True, exclude_none=True).encode())

@@ -7,6 +7,7 @@ import structlog
 from maas.events import NetworkPublished, SailingCancelled, SailingStatusChanged
 from maas.ports import PlannerPort
 from services.planner.handlers import Planner
+from services.planner.lookups import Lookups, build_lookup_routes
 from services.planner.routes import Endpoints, build_routes
 from services.planner.sailings import SailingStore
 from services.platform.context import ServiceContext
@@ -33,7 +34,10 @@ def build(context: ServiceContext) -> Service:
         name="planner",
         context=context,
         migrations=Path(__file__).with_name("migrations"),
-        routes=build_routes(Endpoints(planner, context.clock)),
+        routes=[
+            *build_routes(Endpoints(planner, context.clock)),
+            *build_lookup_routes(Lookups(planner, context.clock)),
+        ],
         ports={PlannerPort: planner},
         subscriptions=[
             Subscription(NetworkPublished, planner.on_published),

@@ -50,6 +50,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "compiler_broken": ProblemKind(503, "The network could not be compiled; the old one stays in force"),
     # planner
     "journey_not_found": ProblemKind(404, "This journey is not in the network any more"),
+    "trip_not_found": ProblemKind(404, "The network has no such trip on that day"),
     "place_not_found": ProblemKind(404, "No stop or place matches"),
     "outside_feed_dates": ProblemKind(422, "The timetable does not reach that date"),
     "fare_not_found": ProblemKind(422, "No tariff prices this journey"),

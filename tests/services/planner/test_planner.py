@@ -23,6 +23,14 @@ SMALL = """
     stops A     B
     t1    08:00 08:10
 """
+WALKS = {
+    "one": "35.69;139.69",
+    "many": "35.691;139.69,36.5;139.69",
+    "mode": "WALK",
+    "max": "1800",
+    "maxMatchingDistance": "250",
+    "arriveBy": "false",
+}
 RIDERS = (RiderCategory.ADULT, RiderCategory.CHILD)
 
 
@@ -283,6 +291,26 @@ async def test_answers_have_the_shape_of_the_motis_api(planning: PlanningHouse, 
     _, board = await get(planning, "/api/v6/stoptimes", stopId="竹芝", n="30")
     assert board["stopTimes"]
     check(board, "/api/v6/stoptimes")
+    await _check_lookups(planning, check, board["stopTimes"][0]["tripId"])
+
+
+async def _check_lookups(planning: PlanningHouse, check: Callable[[Any, str], None], trip_id: str) -> None:
+    box = {"min": "35.6,139.6", "max": "35.8,139.9"}
+    minutes = {"startTime": "2026-05-20T20:00:00+09:00", "endTime": "2026-05-20T20:02:00+09:00"}
+    asked: dict[str, dict[str, str]] = {
+        "/api/v6/trip": {"tripId": trip_id},
+        "/api/v6/stop": {"stopId": "竹芝"},
+        "/api/v6/map/stops": box,
+        "/api/v6/map/trips": {**box, **minutes, "zoom": "14"},
+        "/api/v1/map/initial": {},
+        "/api/v1/one-to-many": WALKS,
+        "/api/v1/reverse-geocode": {"place": "35.69,139.69"},
+        "/api/v1/health": {},
+    }
+    for path, query in asked.items():
+        status, answer = await get(planning, path, **query)
+        assert (status, bool(answer)) == (200, True), (path, answer)
+        check(answer, path)
 
 
 NASTY = [
@@ -402,7 +430,7 @@ async def test_the_next_departures_of_a_station(planning: PlanningHouse) -> None
     assert leaves[0] >= EVENING
     best = (await planning.port.plan(request=request())).journeys[0]
     ride = next(leg for leg in best.legs if leg.trip_id)
-    told = {(each["tripId"], each["place"]["stopId"]): each for each in board["stopTimes"]}
+    told = {(each["feedTripId"], each["place"]["stopId"]): each for each in board["stopTimes"]}
     row = told[ride.trip_id, ride.origin.stop_id]
     assert datetime.fromisoformat(row["place"]["departure"]) == ride.departs_at
     assert (row["routeShortName"], row["routeLongName"]) == ("E", "都営大江戸線")

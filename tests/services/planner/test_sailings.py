@@ -108,7 +108,7 @@ async def test_a_cancelled_boat_is_offered_no_more(pier: Pier) -> None:
     path = f"/api/v6/stoptimes?stopId={pier_id}&time=2026-05-20T11:00:00Z&n=5"
     _, board = await pier.house.call("GET", path)
     marks = {
-        each["tripId"]: (each["cancelled"], each["place"].get("cancelled", False))
+        each["feedTripId"]: (each["cancelled"], each["place"].get("cancelled", False))
         for each in board["stopTimes"]
         if each["serviceDate"] == TONIGHT.isoformat()
     }
@@ -145,7 +145,7 @@ async def test_a_conditional_boat_is_never_shown_as_certain(
         leg
         for each in body["itineraries"]
         for leg in each["legs"]
-        if (leg.get("tripId"), leg.get("serviceDate")) == (SHIP, TONIGHT.isoformat())
+        if (leg.get("feedTripId"), leg.get("serviceDate")) == (SHIP, TONIGHT.isoformat())
     ]
     assert (leg["status"], leg["statusReason"]) == ("conditional", "波高し")
     assert leg["tripShortName"] == "さるびあ丸"

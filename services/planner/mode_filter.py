@@ -1,0 +1,84 @@
+"""Searches that use some modes only.
+
+Problem   Somebody takes no ships, or only buses; to drop journeys from an answer would lose those that were
+          worse than them, and they are what is wanted.
+Idea      A router of the same arrays, in which lines of other modes run on no day. A line that has runs of
+          several modes (a bus in a tram's stead) keeps running, and the unwanted trips are cancelled instead.
+          Bounds hold on: with fewer trips nothing gets faster. The last few routers are kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from maas.journeys import Mode
+from routing.raptor import Router
+from routing.timetable import Timetable
+from services.planner.modes import is_any_scheduled, mode_of
+
+_KEPT = 8
+"""Routers kept; each holds the windows that it laid out."""
+
+
+class ModeFilter:
+    """Routers of one network by the modes they may use. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._routers: OrderedDict[frozenset[Mode], Router] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, router: Router, modes: frozenset[Mode]) -> Router:
+        """The router that uses these modes only; the one given, if they are all."""
+        if is_any_scheduled(modes):
+            return router
+        with self._lock:
+            found = self._routers.get(modes)
+            if found is None:
+                found = self._routers[modes] = build_filtered(router, modes)
+                while len(self._routers) > _KEPT:
+                    self._routers.popitem(last=False)
+            self._routers.move_to_end(modes)
+            return found
+
+
+def build_filtered(router: Router, modes: frozenset[Mode]) -> Router:
+    """A router of the same network, less what is cancelled, without trips of other modes."""
+    timetable = router.timetable
+    wanted = _wanted_trips(timetable, modes)
+    line_of = np.repeat(np.arange(timetable.line_count), np.diff(timetable.parts.trip_offsets))
+    of_runs = wanted[timetable.parts.trips]
+    any_wanted = np.zeros(timetable.line_count, dtype=np.bool_)
+    any_wanted[line_of[of_runs]] = True
+    all_wanted = np.ones(timetable.line_count, dtype=np.bool_)
+    all_wanted[line_of[~of_runs]] = False
+    is_mixed = any_wanted & ~all_wanted
+    unwanted = np.unique(timetable.parts.trips[is_mixed[line_of] & ~of_runs])
+    never = np.int32(len(timetable.days.active))
+    active = np.concatenate([timetable.days.active, np.zeros((1, timetable.day_count), dtype=np.uint8)])
+    patterns = np.where(any_wanted, timetable.lines.patterns, never).astype(np.int32)
+    thinned = replace(
+        timetable,
+        days=timetable.days._replace(active=active),
+        lines=timetable.lines._replace(patterns=patterns),
+        mirror=timetable.mirror._replace(patterns=patterns),
+    )
+    cancelled = [*router.cancellations.list_trips(), *_on_all_days(timetable, unwanted)]
+    filtered = Router(thinned, cancelled, bounds=router.bounds)
+    filtered.workspaces = router.workspaces
+    return filtered
+
+
+def _wanted_trips(timetable: Timetable, modes: frozenset[Mode]) -> npt.NDArray[np.bool_]:
+    types = timetable.routes.types
+    wanted = [route_type for route_type in np.unique(types).tolist() if mode_of(route_type) in modes]
+    return np.isin(types, wanted)[timetable.trips.routes]
+
+
+def _on_all_days(timetable: Timetable, trips: npt.NDArray[np.int32]) -> Iterator[tuple[int, date]]:
+    days = [timetable.first_date + timedelta(days=day) for day in range(timetable.day_count)]
+    return ((trip, day) for trip in trips.tolist() for day in days)

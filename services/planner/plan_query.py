@@ -1,0 +1,108 @@
+"""GET /api/v6/plan: its parameters, and what they ask of a search."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from maas.journeys import PlanRequest
+from maas.prices import FareMedium, RiderCategory
+from services.planner.modes import MotisMode, modes_meant
+from services.planner.parameters import (
+    Cursor,
+    Languages,
+    MatchingDistance,
+    Modes,
+    MotisQuery,
+    PlaceText,
+)
+from services.planner.search import DIRECT_S_MAX, WALK_S_MAX, Limits
+from services.platform.problem import Problem
+
+_PRICED_MIN = 20
+"""How many journeys are looked for at least when the cheapest is asked for."""
+
+WalkSeconds = Annotated[int, Field(ge=0, le=DIRECT_S_MAX)]
+
+
+class PlanQuery(MotisQuery):
+    """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
+
+    `rank` price puts the journey that is cheapest for `rider` on `medium` first, exactly so over the journeys
+    found. These three do not belong to the MOTIS API.
+    """
+
+    from_place: PlaceText
+    to_place: PlaceText
+    time: datetime | None = None
+    arrive_by: bool = False
+    max_transfers: int = Field(default=7, ge=0, le=100)
+    max_travel_time: int | None = Field(default=None, ge=0, le=20_160, description="Minutes.")
+    num_itineraries: int = Field(default=5, ge=1, le=20)
+    max_itineraries: int | None = Field(default=None, ge=1, le=1_000)
+    timetable_view: bool = True
+    search_window: int = Field(default=0, ge=0, le=86_400, description="Seconds.")
+    page_cursor: Cursor | None = None
+    transit_modes: Modes = (MotisMode.TRANSIT,)
+    direct_modes: Modes = (MotisMode.WALK,)
+    max_pre_transit_time: WalkSeconds | None = None
+    max_post_transit_time: WalkSeconds | None = None
+    max_direct_time: WalkSeconds = WALK_S_MAX
+    fastest_direct_factor: float = Field(default=1.0, ge=0, le=1_000, allow_inf_nan=False)
+    max_matching_distance: MatchingDistance = 250
+    language: Languages = ()
+    detailed_legs: bool = True
+    detailed_transfers: bool | None = None
+    with_fares: bool = True
+    rank: Literal["arrival", "price"] = "arrival"
+    rider: RiderCategory = RiderCategory.ADULT
+    medium: FareMedium = FareMedium.APP
+
+    @property
+    def count_min(self) -> int:
+        """How many journeys are looked for at least."""
+        if self.rank == "price":
+            return _PRICED_MIN
+        return self.num_itineraries if self.timetable_view else 1
+
+    @property
+    def has_detailed_transfers(self) -> bool:
+        """Whether walks between rides have their geometry."""
+        return self.detailed_legs if self.detailed_transfers is None else self.detailed_transfers
+
+    @property
+    def limits(self) -> Limits:
+        """What an answer must keep to. Raises Problem for a direct mode that nobody offers."""
+        if set(self.direct_modes) - {MotisMode.WALK}:
+            others = ", ".join(sorted(set(self.direct_modes) - {MotisMode.WALK}))
+            raise Problem(
+                "validation_failed",
+                detail=f"directModes: the whole way is walked here, not by {others}. "
+                "Leave it out, or send WALK.",
+            )
+        return Limits(
+            modes=None if MotisMode.TRANSIT in self.transit_modes else modes_meant(self.transit_modes),
+            duration_s_max=None if self.max_travel_time is None else self.max_travel_time * 60,
+            access_s_max=self.max_pre_transit_time,
+            egress_s_max=self.max_post_transit_time,
+            direct_s_max=self.max_direct_time if self.direct_modes else 0,
+            direct_factor=self.fastest_direct_factor,
+        )
+
+    def split_cursor(self) -> tuple[str, datetime | None]:
+        """LATER or EARLIER, and from when; or nothing."""
+        way, _, epoch_s = (self.page_cursor or "").partition("|")
+        return way, datetime.fromtimestamp(int(epoch_s), tz=UTC) if epoch_s else None
+
+    def to_request(self, at: datetime, language: str) -> PlanRequest:
+        """The search asked for. A page goes on from where the one before ended, whatever was asked first."""
+        way, since = self.split_cursor()
+        return PlanRequest(
+            origin=self.from_place,
+            destination=self.to_place,
+            at=since or at,
+            arrive_by=self.arrive_by and not way,
+            interchanges_max=self.max_transfers,
+            language=language,
+            window_s=self.search_window if self.timetable_view else 0,
+        )
