@@ -7,7 +7,10 @@ Idea      The fare that holds the cancelled leg is given back in full, as the op
           through no fault of the traveller: they are given back in full too, because nobody has carried
           anyone for them and the platform still holds the money. What was ridden stays paid. Each fare is
           one line with its reason.
-Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py).
+          A ship that sailed on condition and came back (引返欠航) is cancelled with its passengers on board:
+          its fare is given back although they have boarded, for they were carried nowhere.
+Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py). Who went ashore
+          at another island owes the fare to there; where each landed is not known here.
 Source    facts B3.4 (operator cancellation), B3.5; payments rule 22 (refunds use the original shares).
 """
 
@@ -51,6 +54,7 @@ def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...
         )
         for component in order.components
         if component.state in UNEARNED
+        or (component.state is ComponentState.RIDDEN and set(component.leg_indices) & set(cancelled_legs))
     )
 
 

@@ -74,6 +74,11 @@ class OrderedComponent:
     refunded: Money
     rating_turn: int = -1
 
+    @property
+    def was_ridden(self) -> bool:
+        """Whether taps show a ride, also of a fare that was given back since."""
+        return self.rating_turn >= 0 and self.rating_turn % 2 == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -222,8 +227,11 @@ def mark_ridden(order: Order, component_index: int, *, turn: int = 0) -> Order:
 
 
 def mark_refunded(order: Order, component_index: int, amount: Money) -> Order:
-    """`amount` of an unridden component (at most its price) is given back; the rest is a fee kept."""
+    """`amount` of a component (at most its price) is given back; the rest is a fee kept.
+
+    One that was ridden is given back only where its ship turned back (disruptions.py).
+    """
     component = order.components[component_index]
-    assert component.state in UNEARNED, "a component is refunded once, and not after riding"
+    assert component.state is not ComponentState.REFUNDED, "a component is refunded once"
     assert Money(0) <= amount <= component.amount, "a refund is at most the price paid"
     return with_component(order, replace(component, state=ComponentState.REFUNDED, refunded=amount))

@@ -1,18 +1,17 @@
 """What comes back when a fare is not ridden: each operator's own refund rule.
 
-Problem   An operator that cancels gives everything back. A customer who cancels pays a fee that depends on
-          the operator, the class and the days left; the rules are dated and someone must be able to read
-          them.
+Problem   A customer who cancels pays a fee that depends on the operator, the class and the days left; the
+          rules are dated and someone must be able to read them.
 Idea      refund_rules.csv is read from the top; the first row that is valid on the day of departure and
           matches product, class and the days left decides. The fee is a percentage, at least `fee_minor_min`,
           at most what was paid. A percentage is rounded down to a yen, in the customer's favour.
-Not here  Which legs were not ridden (tickets, sales) and moving the money (payments).
+Not here  An operator that cancels: it gives everything back (maas/disruptions.py). Which legs were not ridden
+          (tickets, sales) and moving the money (payments).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,13 +20,6 @@ from maas.fares.csv_tables import TariffProblem, raise_if_any, read_table
 from maas.fares.tables import RefundRow
 from maas.prices import FareComponent
 from payments.money import Money
-
-
-class RefundCause(StrEnum):
-    """Why a fare is not ridden."""
-
-    OPERATOR_CANCELLED = "operator_cancelled"
-    CUSTOMER_CANCELLED = "customer_cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +62,15 @@ class RefundRules:
         self,
         component: FareComponent,
         *,
-        cause: RefundCause,
         price_paid: Money,
         now: datetime,
         departs_at: datetime,
     ) -> RefundDecision:
-        """Decide the refund of one unused fare. `now` and `departs_at` are aware instants.
+        """Decide what a customer who cancels an unused fare gets back.
 
-        `price_paid` is what was paid for it, whatever the tariff says today. Raises FareNotFound when no rule
-        was in force on the day of departure.
+        `now` and `departs_at` are aware instants. `price_paid` is what was paid for it, whatever the tariff
+        says today. Raises FareNotFound when no rule was in force on the day of departure.
         """
-        if cause is RefundCause.OPERATOR_CANCELLED:
-            return RefundDecision(
-                amount=price_paid,
-                fee=Money(0, price_paid.currency),
-                rule_id="operator_cancelled",
-                text="運休のため全額を払い戻します。",
-                text_en="The operator cancelled, so the whole fare is refunded.",
-            )
         row = self._get_row(_products(component), component.fare_class, now, departs_at)
         percentage = price_paid.amount_minor * row.fee_percent // 100
         fee = Money(min(price_paid.amount_minor, max(percentage, row.fee_minor_min)), price_paid.currency)

@@ -30,11 +30,11 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "이 단말기에 승차권의 키가 없습니다. 키 목록을 갱신하세요.",
     ),
     VerdictStatus.FORGED: (
-        "署名が正しくありません。この乗車券は使えません。",
-        "ほんものの きっぷでは ありません。つかえません。",
-        "The signature is false. This ticket cannot be used.",
-        "签名无效，此车票不能使用。",
-        "서명이 올바르지 않습니다. 이 승차권은 사용할 수 없습니다.",
+        "署名が正しくありません。この乗車券は使えません。発行元のアプリか窓口で確かめてください。",
+        "ほんものの きっぷでは ありません。まどぐちで きいてください。",
+        "The signature is false. This ticket cannot be used: ask where it was bought.",
+        "签名无效，此车票不能使用。请向售票处确认。",
+        "서명이 올바르지 않습니다. 이 승차권은 사용할 수 없으니 구입한 곳에 확인하세요.",
     ),
     VerdictStatus.REVOKED_KEY: (
         "発行鍵が失効しています。アプリを更新するか、窓口で再発行を受けてください。",
@@ -58,25 +58,37 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "다른 기기로 옮겼거나 다시 발행된 승차권입니다. 새 승차권을 보여 주세요.",
     ),
     VerdictStatus.NOT_YET_VALID: (
-        "まだ有効期間の前です。",
+        "まだ有効期間の前です。券面の開始日時をご確認ください。",
         "まだ つかえません。つかえる日を みてください。",
-        "The ticket is not valid yet.",
-        "车票尚未生效。",
-        "아직 유효 기간 전입니다.",
+        "The ticket is not valid yet. See on it when it begins.",
+        "车票尚未生效。请查看票面上的生效时间。",
+        "아직 유효 기간 전입니다. 승차권의 시작 시각을 확인하세요.",
     ),
     VerdictStatus.EXPIRED: (
-        "有効期間が過ぎています。",
-        "もう つかえません。つかえる日が おわりました。",
-        "The ticket has expired.",
-        "车票已过有效期。",
-        "유효 기간이 지났습니다.",
+        "有効期間が過ぎています。新しい乗車券をお求めください。",
+        "つかえる日が おわりました。あたらしい きっぷを かってください。",
+        "The ticket has expired. Please buy a new one.",
+        "车票已过有效期。请购买新的车票。",
+        "유효 기간이 지났습니다. 새 승차권을 구입하세요.",
     ),
     VerdictStatus.STALE_CODE: (
-        "古いコードです。画面の写真は使えません。アプリで今のコードを表示してください。",
-        "ふるい コードです。しゃしんは つかえません。アプリを ひらいてください。",
-        "The code is old. A screenshot does not count: open the app and show the moving code.",
-        "此码已过时。截图无效，请打开应用出示实时二维码。",
-        "지난 코드입니다. 화면 캡처는 쓸 수 없습니다. 앱을 열어 현재 코드를 보여 주세요.",
+        (
+            "古いコードです。画面の写真は使えません。アプリを開いてください。"
+            "それでも読めないときは、スマートフォンの時計を自動設定にしてください。"
+        ),
+        (
+            "ふるい コードです。しゃしんは つかえません。アプリを ひらいてください。"
+            "だめなときは スマホの 時計を なおしてください。"
+        ),
+        (
+            "The code is old. A screenshot does not count: open the app. "
+            "If it is refused still, set the phone's time automatically."
+        ),
+        "此码已过时。截图无效，请打开应用出示实时二维码。若仍无效，请将手机时间设为自动。",
+        (
+            "지난 코드입니다. 화면 캡처는 쓸 수 없으니 앱을 여세요. "
+            "그래도 안 되면 휴대전화 시계를 자동으로 설정하세요."
+        ),
     ),
     VerdictStatus.EARLY_CODE: (
         "スマートフォンの時計が進んでいます。時刻を自動設定にしてください。",
@@ -93,11 +105,11 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "이곳에서는 움직이는 코드가 필요합니다. 앱에서 보여 주세요.",
     ),
     VerdictStatus.WRONG_OPERATOR: (
-        "この事業者では使えない乗車券です。",
-        "この のりものでは つかえません。",
-        "The ticket does not cover this operator.",
-        "此车票不适用于本运营商。",
-        "이 운영사에서는 사용할 수 없는 승차권입니다.",
+        "この事業者では使えない乗車券です。券面の事業者をご確認ください。",
+        "この のりものでは つかえません。かかりの ひとに きいてください。",
+        "The ticket does not cover this operator. See on it where it is good, or buy another.",
+        "此车票不适用于本运营商。请查看票面或另行购票。",
+        "이 운영사에서는 사용할 수 없는 승차권입니다. 이용할 수 있는 곳을 확인하세요.",
     ),
     VerdictStatus.REVOKED: (
         "取り消された乗車券です。払い戻しをご確認ください。",
@@ -128,11 +140,11 @@ MESSAGES: dict[VerdictStatus, tuple[str, str, str, str, str]] = {
         "이 코드는 다른 곳에서 이미 사용되었습니다. 현재 화면을 보여 주세요.",
     ),
     VerdictStatus.ALREADY_USED: (
-        "すでに使用された乗車券です。",
-        "この きっぷは もう つかいました。",
-        "The ticket has already been used.",
-        "此车票已被使用。",
-        "이미 사용된 승차권입니다.",
+        "すでに使用された乗車券です。お心当たりがなければ係員にお申し出ください。",
+        "この きっぷは もう つかいました。ちがうときは かかりの ひとに きいてください。",
+        "The ticket has already been used. If that was not you, please ask the staff.",
+        "此车票已被使用。如有疑问，请联系工作人员。",
+        "이미 사용된 승차권입니다. 본인이 사용하지 않았다면 직원에게 문의하세요.",
     ),
 }
 

@@ -10,7 +10,7 @@ from maas.errors import FareNotFound, OutsideFeedDates, PlaceNotFound
 from maas.events import JourneysPlanned, NothingFound
 from maas.fares.network_fares import NO_TARIFF, NetworkFares
 from maas.fares.pass_cover import PassInHand, cover_price
-from maas.fares.refunds import RefundCause, RefundDecision
+from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, Mode, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
 from maas.ports import PriceWorlds
@@ -124,7 +124,6 @@ class Planner:
             raise FareNotFound(NO_TARIFF)
         return refunds.refund_for(
             component,
-            cause=RefundCause.CUSTOMER_CANCELLED,
             price_paid=price_paid,
             now=now,
             departs_at=departs_at,

@@ -5,6 +5,7 @@ Idea      What has to go back is decided and written in the transaction that mar
           has it, then tells settlement what each operator's part was.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,15 @@ from maas.events import (
 from maas.journeys import Mode
 from maas.notifications import compose_message
 from maas.offers import iterate_components
-from maas.orders import ComponentState, Order, OrderState, mark_begun, mark_refunded, mark_ridden
+from maas.orders import (
+    ComponentState,
+    Order,
+    OrderedComponent,
+    OrderState,
+    mark_begun,
+    mark_refunded,
+    mark_ridden,
+)
 from maas.ports import BerthPort, PlannerPort
 from payments.money import Money
 from payments.ports import PaymentsPort, RefundState
@@ -276,15 +285,17 @@ class Aftersales:
     async def _release_places(self, order_id: UUID) -> None:
         order = await self._store.find_order(order_id)
         assert order is not None, "an order is never deleted"
-        given_back = _legs_of(order, ComponentState.REFUNDED)
-        # A hold is for all riders: when one of them is on board it stays, and with it the manifest.
+        given_back = _legs_of(each for each in order.components if each.state is ComponentState.REFUNDED)
+        # A hold is for all riders: when one of them is on board it stays, and with it the manifest; also on a
+        # ship that turns back.
+        on_board = _legs_of(each for each in order.components if each.was_ridden)
         for held in order.held_legs:
-            if held.leg_index in given_back - _legs_of(order, ComponentState.RIDDEN):
+            if held.leg_index in given_back - on_board:
                 await self._context.ports.get(BerthPort).release(hold_id=held.hold_id)
 
 
-def _legs_of(order: Order, state: ComponentState) -> set[int]:
-    return {index for each in order.components if each.state is state for index in each.leg_indices}
+def _legs_of(components: Iterable[OrderedComponent]) -> set[int]:
+    return {index for each in components for index in each.leg_indices}
 
 
 def _refunded(row: Any) -> list[FareRefunded]:

@@ -3,9 +3,9 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from maas.errors import FareNotFound
-from maas.fares.refunds import RefundCause, RefundRules
+from maas.fares.refunds import RefundRules
 from maas.prices import Addend, FareComponent
-from payments.money import Money, yen
+from payments.money import yen
 from tests.support.fares import TARIFFS, TOKYO
 
 RULES = RefundRules.from_folder(TARIFFS)
@@ -33,9 +33,7 @@ CHEAP = component("tokai_ship:2nd", TOKAI, "2nd", 1080)
 
 
 def fee(what: FareComponent, now: datetime, departs_at: datetime = SAILS_AT) -> int:
-    decision = RULES.refund_for(
-        what, cause=RefundCause.CUSTOMER_CANCELLED, price_paid=what.amount, now=now, departs_at=departs_at
-    )
+    decision = RULES.refund_for(what, price_paid=what.amount, now=now, departs_at=departs_at)
     assert decision.amount + decision.fee == what.amount
     assert decision.text
     assert decision.text_en
@@ -73,21 +71,9 @@ def test_after_departure_nothing_comes_back() -> None:
     assert fee(component("toei_subway:distance", "Toei", None, 220), SAILS_AT + timedelta(days=1)) == 220
 
 
-def test_an_operator_that_cancels_gives_all_back_even_late() -> None:
-    decision = RULES.refund_for(
-        JET,
-        cause=RefundCause.OPERATOR_CANCELLED,
-        price_paid=yen(9310),
-        now=SAILS_AT + timedelta(hours=3),
-        departs_at=SAILS_AT,
-    )
-    assert (decision.amount, decision.fee) == (yen(9310), Money(0))
-
-
 def test_the_price_paid_counts_not_the_tariff_of_today() -> None:
     decision = RULES.refund_for(
         JET,
-        cause=RefundCause.CUSTOMER_CANCELLED,
         price_paid=yen(9000),
         now=SAILS_AT - timedelta(days=1),
         departs_at=SAILS_AT,

@@ -105,6 +105,21 @@ def test_cancelled_ship_gives_back_everything_not_ridden() -> None:
     assert lines[0].shares == {"Tokai": 8_220}
 
 
+def test_a_ship_that_turned_back_gives_back_the_fare_of_who_was_on_board() -> None:
+    """条件付き, then 引返欠航: who comes back to Tokyo has the whole fare back; the subway was ridden."""
+    order, _ = confirm(an_order())
+    order = mark_ridden(mark_ridden(order, 0), 1, turn=0)
+    lines = refund_lines_for_cancelled_legs(order, (2,))
+    assert [(line.component_index, line.amount, line.was_earned) for line in lines] == [
+        (1, yen(8_220), True),
+        (2, yen(370), False),
+    ]
+    back = mark_refunded(order, 1, lines[0].amount)
+    assert (back.components[1].state, back.components[1].was_ridden) == (ComponentState.REFUNDED, True)
+    # Told once more, nothing is left to give back of it.
+    assert [line.component_index for line in refund_lines_for_cancelled_legs(back, (2,))] == [2]
+
+
 def test_another_days_ship_touches_nothing() -> None:
     order, _ = confirm(an_order())
     assert find_cancelled_legs(order, trip_id=SHIP, service_date=SERVICE_DATE + timedelta(days=1)) == ()

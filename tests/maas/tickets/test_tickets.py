@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -278,6 +279,17 @@ def test_every_status_speaks_every_language() -> None:
         messages = message_for(status)
         assert list(messages) == list(LANGUAGES)
         assert len(set(messages.values())) == len(LANGUAGES)
+
+
+def test_every_refusal_says_what_to_do_about_it() -> None:
+    """What is wrong, and then the cure: at least two clauses in every language."""
+    for status in set(VerdictStatus) - {VerdictStatus.ACCEPTED}:
+        for language, text in message_for(status).items():
+            assert len([each for each in re.split("[。.:：，,、] ?", text) if each]) >= 2, (status, language)
+    # A code of the past may be a slow clock's, one of the future is a fast clock's: both can be set.
+    clock = {"ja": "時計", "ja-easy": "時計", "en": "time", "zh-Hans": "时间", "ko": "시계"}
+    for status in (VerdictStatus.STALE_CODE, VerdictStatus.EARLY_CODE):
+        assert all(clock[language] in text for language, text in message_for(status).items())
 
 
 def test_a_published_key_list_is_read_back_and_nonsense_is_refused() -> None:

@@ -58,6 +58,14 @@ class Shop:
             await asyncio.sleep(0.05)
         raise AssertionError(f"the order stayed {view['state']}")
 
+    async def until_refunded(self, order: Any) -> Any:
+        for _ in range(200):
+            _, view = await self.get(order)
+            if view["refunds"] and view["refunds"][0]["state"] == "paid":
+                return view
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"refunds: {view['refunds']}")
+
     async def cancel_ship(self) -> None:
         context = self.house.services["sales"].context
         event = SailingCancelled(
@@ -65,6 +73,32 @@ class Shop:
         )
         async with context.database.transaction() as tx:
             await context.outbox.append(tx, event)
+
+    async def board_ship(self, order: Any) -> None:
+        """The first passenger's ticket was seen at the pier: the fare is earned."""
+        context = self.house.services["sales"].context
+        ride = RideRated(
+            ride_id=uuid4(),
+            order_id=UUID(order["order_id"]),
+            component_index=1,
+            leg_indices=(1,),
+            shares={"Tokai": 8_220},
+            amount_minor=8_220,
+            mode="ferry",
+            operator_id="Tokai",
+            origin_lat=35.6,
+            origin_lon=139.7,
+            destination_lat=34.7,
+            destination_lon=139.4,
+            ridden_at=NOW,
+        )
+        async with context.database.transaction() as tx:
+            await context.outbox.append(tx, ride)
+        for _ in range(100):
+            document = await context.database.fetchval("select document from customer_order")
+            if document["components"][1]["state"] == "ridden":
+                break
+            await asyncio.sleep(0.05)
 
     async def is_sailing_known(self) -> bool:
         database = self.house.services["sales"].context.database
@@ -225,11 +259,7 @@ async def test_a_capture_that_won_the_race_with_the_void_is_given_back(shop: Sho
     shop.berths.lost = True
     shop.payments.captured_elsewhere = True
     await shop.pay(order)
-    for _ in range(200):
-        _, view = await shop.get(order)
-        if view["refunds"] and view["refunds"][0]["state"] == "paid":
-            break
-        await asyncio.sleep(0.05)
+    view = await shop.until_refunded(order)
     assert view["state"] == "rolled_back"
     assert shop.payments.payments[UUID(order["payment_id"])].refunded.amount_minor == PRICE
 
@@ -249,11 +279,7 @@ async def test_a_free_fare_on_a_cancelled_ship_is_revoked_and_told(shop: Shop) -
     _, order = await shop.house.call("POST", "/api/orders", body=body)
     await shop.pay(order)
     await shop.cancel_ship()
-    for _ in range(200):
-        _, view = await shop.get(order)
-        if view["refunds"] and view["refunds"][0]["state"] == "paid":
-            break
-        await asyncio.sleep(0.05)
+    view = await shop.until_refunded(order)
     assert {each["state"] for each in view["components"]} == {"refunded"}
     assert "LegCancelled" in await shop.events()
     assert shop.berths.free == 100
@@ -308,11 +334,7 @@ async def test_a_cancelled_ship_is_refunded_once_told_and_settled(shop: Shop) ->
     await shop.pay(order)
     await shop.cancel_ship()
     await shop.cancel_ship()  # the operator says it twice
-    for _ in range(200):
-        _, view = await shop.get(order)
-        if view["refunds"] and view["refunds"][0]["state"] == "paid":
-            break
-        await asyncio.sleep(0.05)
+    view = await shop.until_refunded(order)
     assert view["refunded"]["amount_minor"] == PRICE
     assert len(view["refunds"]) == 1
     assert shop.payments.payments[UUID(order["payment_id"])].refunded.amount_minor == PRICE
@@ -327,6 +349,24 @@ async def test_a_cancelled_ship_is_refunded_once_told_and_settled(shop: Shop) ->
     assert (status, [case["amount"]["amount_minor"] for case in cases["cases"]]) == (200, [PRICE])
     _, none = await shop.house.call("GET", "/api/disruption-cases", role=Role.CLERK, operator_id="Toei")
     assert none == {"cases": []}
+
+
+async def test_who_was_on_a_ship_that_turned_back_is_refunded_and_stays_in_the_manifest(shop: Shop) -> None:
+    order = await shop.order()
+    await shop.pay(order)
+    taken = shop.berths.free
+    await shop.board_ship(order)
+    await shop.cancel_ship()
+    view = await shop.until_refunded(order)
+    assert view["refunded"]["amount_minor"] == PRICE
+    rows = await shop.house.services["sales"].context.database.fetch(
+        "select payload from outbox where event_type = 'FareRefunded'"
+    )
+    # Settlement takes the ship's fare back from its operator, who had earned it when the ship was boarded.
+    assert {row["payload"]["component_index"]: row["payload"]["was_earned"] for row in rows} == {
+        0: False, 1: True, 2: False,
+    }  # fmt: skip
+    assert shop.berths.free == taken
 
 
 async def test_a_refund_waits_for_the_provider(shop: Shop) -> None:
@@ -442,29 +482,7 @@ async def test_who_sails_stays_in_the_manifest_when_the_others_fares_are_given_b
     body = {"offer_id": offer["offer_id"], "passengers": ["山田 花子", "山田 太郎"]}
     _, order = await shop.house.call("POST", "/api/orders", body=body)
     await shop.pay(order)
-    context = shop.house.services["sales"].context
-    ride = RideRated(
-        ride_id=uuid4(),
-        order_id=UUID(order["order_id"]),
-        component_index=1,  # the first passenger is on board
-        leg_indices=(1,),
-        shares={"Tokai": 8_220},
-        amount_minor=8_220,
-        mode="ferry",
-        operator_id="Tokai",
-        origin_lat=35.6,
-        origin_lon=139.7,
-        destination_lat=34.7,
-        destination_lon=139.4,
-        ridden_at=NOW,
-    )
-    async with context.database.transaction() as tx:
-        await context.outbox.append(tx, ride)
-    for _ in range(100):
-        document = await context.database.fetchval("select document from customer_order")
-        if document["components"][1]["state"] == "ridden":
-            break
-        await asyncio.sleep(0.05)
+    await shop.board_ship(order)
     await shop.house.call("POST", f"/api/orders/{order['order_id']}/cancellations")
     for _ in range(100):
         _, view = await shop.get(order)
