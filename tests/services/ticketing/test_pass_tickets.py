@@ -52,7 +52,10 @@ def test_the_areas_of_a_pass() -> None:
 
     # Toei has a tram, too, which this pass does not cover; of Tokyo Metro the tariff knows one network.
     assert areas("tokyo_metro toei_subway") == [("Toei", "toei_subway"), ("TokyoMetro", "tokyo_metro")]
-    assert areas("toei_subway toei_tram toei_bus toei_bus_ch01") == [("Toei", None), ("ToeiBus", None)]
+    assert areas("toei_subway toei_tram toei_bus toei_bus_ch01 toei_bus_al01 toei_bus_gaku") == [
+        ("Toei", None),
+        ("ToeiBus", None),
+    ]
 
 
 async def test_a_day_pass_is_one_code_for_two_operators(counter: Counter) -> None:
