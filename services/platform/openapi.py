@@ -184,6 +184,7 @@ _PROBLEM_SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "error": {"type": "string", "description": "The detail again, for clients of the MOTIS API."},
         "request_id": {"type": "string"},
         "errors": {
             "type": "array",

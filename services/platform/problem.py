@@ -180,7 +180,7 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 def problem_json(problem: Problem, *, request_id: str) -> bytes:
-    """The body of application/problem+json."""
+    """The body of application/problem+json. `error` is where clients of the MOTIS API look for the reason."""
     kind = PROBLEMS[problem.code]
     return orjson.dumps(
         {
@@ -189,6 +189,7 @@ def problem_json(problem: Problem, *, request_id: str) -> bytes:
             "title": kind.title,
             "status": kind.status,
             "detail": problem.detail,
+            "error": problem.detail or kind.title,
             "request_id": request_id,
             **problem.extra,
         }
