@@ -12,7 +12,7 @@ Invariant Endings are a function of rides, corrections, habits and whether the d
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -46,28 +46,26 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class EndedRide:
-    """A ride and how it ended. Of an unfinished or open ride one end is None; a scan has no destination."""
+    """A ride and how it ended. Of an unfinished or open ride one end is None; a scan has no destination.
+
+    `key` is the tap that names the ride, `began_at` when its first tap was made, `is_scan` whether it was
+    boarded without an exit to come.
+    """
 
     ride: Ride
     state: RideState
     origin: Stop | None
     destination: Stop | None
     is_waived: bool = False
+    key: TapKey = field(init=False, repr=False, compare=False)
+    began_at: datetime = field(init=False, repr=False, compare=False)
+    is_scan: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> TapKey:
-        """The tap that names the ride."""
-        return key_of(self.ride.first_tap)
-
-    @property
-    def began_at(self) -> datetime:
-        """When its first tap was made."""
-        return self.ride.first_tap.tapped_at
-
-    @property
-    def is_scan(self) -> bool:
-        """Boarded without an exit to come."""
-        return self.ride.began is not None and self.ride.began.kind is TapKind.SCAN
+    def __post_init__(self) -> None:
+        tap = self.ride.first_tap
+        object.__setattr__(self, "key", key_of(tap))
+        object.__setattr__(self, "began_at", tap.tapped_at)
+        object.__setattr__(self, "is_scan", self.ride.began is not None and tap.kind is TapKind.SCAN)
 
     @property
     def is_unfinished(self) -> bool:

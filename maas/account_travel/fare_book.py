@@ -13,7 +13,7 @@ Invariant A price is the engine's own; nothing is added here.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -74,12 +74,19 @@ class Fare:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """For whom a fare is asked, on which service day."""
+    """For whom a fare is asked, on which service day. Its hash is made once: it is looked up for each fare."""
 
     day: date
     rider: RiderCategory
     medium: FareMedium
     company: Company
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.day, self.rider, self.medium, self.company)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def route_of_stop(stop: Stop) -> str:
@@ -106,6 +113,9 @@ class FareBook:
         self.name_of = name_of
         self._route_of = route_of
         self._known: dict[Hashable, object] = {}
+        self._prices: dict[Asked, dict[tuple[Ends, ...], tuple[Fare, ...] | None]] = {}
+        self._same: dict[date, dict[Ends, bool]] = {}
+        self._bound: dict[tuple[date, bool], dict[Ends, timedelta | None]] = {}
 
     def find_place(self, day: date, stop: Stop) -> TapPlace | None:
         """What the day's tariff knows of a stop; None where it knows nothing."""
@@ -113,7 +123,11 @@ class FareBook:
 
     def is_same_station(self, day: date, here: Stop, there: Stop) -> bool:
         """Whether two stops are one station of one network."""
-        return self._remember(("same", day, here, there), lambda: self._is_same_station(day, here, there))
+        known = self._same.setdefault(day, {})
+        ends = here, there
+        if ends not in known:
+            known[ends] = self._is_same_station(day, here, there)
+        return known[ends]
 
     def is_interchange(self, day: date, here: Stop, there: Stop) -> bool:
         """Whether one may change from here to there: one station, outside the gates, or a junction."""
@@ -126,14 +140,20 @@ class FareBook:
 
         `boarded`: both are buses, and time runs from the boarding before; else from the exit to the entry.
         """
-        return self._remember(
-            ("binds", day, here, there, boarded),
-            lambda: self._binds_within(day, here, there, boarded=boarded),
-        )
+        known = self._bound.setdefault((day, boarded), {})
+        ends = here, there
+        if ends not in known:
+            known[ends] = self._binds_within(day, here, there, boarded=boarded)
+        return known[ends]
 
     def price(self, asked: Asked, chain: tuple[Ends, ...]) -> tuple[Fare, ...] | None:
         """The fares of rides that are bound to one another; None where no tariff prices them."""
-        return self._remember((asked, chain), lambda: self._price(asked, chain))
+        known = self._prices.get(asked)
+        if known is None:
+            known = self._prices[asked] = {}
+        if chain not in known:
+            known[chain] = self._price(asked, chain)
+        return known[chain]
 
     def price_same_station(self, asked: Asked, stop: Stop, stayed: timedelta) -> Fare | None:
         """What it costs to leave where one entered."""

@@ -22,7 +22,7 @@ from maas.account_travel.media import Medium
 from maas.account_travel.rides import Ride, RideState, TapKey
 from maas.fares.charged import FareCharged
 from maas.fares.riders import list_companies
-from maas.prices import RiderCategory
+from maas.prices import FareMedium, RiderCategory
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,6 @@ def _is_same_station(day: date, ride: EndedRide, book: FareBook) -> bool:
     return ride.origin == ride.destination or book.is_same_station(day, ride.origin, ride.destination)
 
 
-_list_companies = lru_cache(list_companies)
-
-
 @dataclass(frozen=True, slots=True)
 class _Rider:
     """One of a party: the category that caps and promises count, and the fare that is asked."""
@@ -113,6 +110,15 @@ class _Rider:
     index: int
     category: RiderCategory
     asked: Asked
+
+
+@lru_cache(maxsize=4_000)
+def _list_riders(riders: tuple[RiderCategory, ...], day: date, medium: FareMedium) -> tuple[_Rider, ...]:
+    """The riders of a party whose fares hang on nobody beside it."""
+    return tuple(
+        _Rider(index, pays_as, Asked(day, pays_as, medium, company))
+        for index, (_, pays_as, company) in enumerate(list_companies(riders))
+    )
 
 
 class _Day:
@@ -147,24 +153,29 @@ class _Day:
             for place, fare in enumerate(fares or ()):
                 self._keep(chain, each, fare, place)
 
-    def _list_riders(self, chain: list[EndedRide]) -> list[_Rider]:
+    def _list_riders(self, chain: list[EndedRide]) -> Sequence[_Rider]:
         first = chain[0]
-        riders = self._medium.riders_at(first.began_at, self._day)
-        medium = self._medium.kind.fare_medium
-        found = []
-        for index, (_, pays_as, company) in enumerate(_list_companies(riders)):
-            partner = self._find_partner(chain) if index == 0 and company.partner is None else None
-            beside = replace(company, partner=partner) if partner else company
-            # Whoever rides along with a disabled rider is the helper on these rides, and no helper alone.
-            is_helper = partner is RiderCategory.DISABLED
-            asked = Asked(self._day, RiderCategory.HELPER if is_helper else pays_as, medium, beside)
-            found.append(_Rider(index, pays_as, asked))
-        return found
+        party = self._medium.riders_at(first.began_at, self._day)
+        riders = _list_riders(party, self._day, self._medium.kind.fare_medium)
+        first_asked = riders[0].asked
+        partner = self._find_partner(chain) if first_asked.company.partner is None else None
+        if partner is None:
+            return riders
+        # Whoever rides along with a disabled rider is the helper on these rides, and no helper alone.
+        is_helper = partner is RiderCategory.DISABLED
+        beside = replace(
+            first_asked,
+            rider=RiderCategory.HELPER if is_helper else first_asked.rider,
+            company=replace(first_asked.company, partner=partner),
+        )
+        return [replace(riders[0], asked=beside), *riders[1:]]
 
     def _find_partner(self, chain: list[EndedRide]) -> RiderCategory | None:
         """The rider of the paired medium, when it made all of these rides along with this one."""
+        if not self._companions:
+            return None
         paired = [each for each in self._medium.paired if each.holds_at(chain[0].began_at)]
-        if not paired or not self._companions:
+        if not paired:
             return None
         within = self._book.policy.paired_within
         if all(any(_is_together(ride.ride, other, within) for other in self._companions) for ride in chain):

@@ -23,10 +23,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from maas.account_travel.policy import TravelPolicy
 from maas.taps import Tap, TapKind
+
+_order: Callable[[Tap], tuple[datetime, str, int]] = attrgetter("tapped_at", "device_id", "sequence")
 
 IsInterchange = Callable[[Tap, Tap], bool]
 """Whether one may change from the station of the first tap to that of the second; the same station counts."""
@@ -58,7 +61,7 @@ class Stop(NamedTuple):
 
 def stop_of(tap: Tap) -> Stop:
     """Where a tap was made."""
-    return Stop(operator_id=tap.operator_id, stop_id=tap.stop_id)
+    return Stop(tap.operator_id, tap.stop_id)
 
 
 TapKey = tuple[str, int]
@@ -119,10 +122,6 @@ def list_rides(day_taps: list[Tap], policy: TravelPolicy, *, is_interchange: IsI
     return _join_reversed(walk.finish(), policy)
 
 
-def _order(tap: Tap) -> tuple[datetime, str, int]:
-    return tap.tapped_at, tap.device_id, tap.sequence
-
-
 class _Walk:
     """The walk over one day's taps: rides made so far, the open entry, the last boarding and exit."""
 
@@ -147,7 +146,9 @@ class _Walk:
     def finish(self) -> list[Ride]:
         if self._open is not None:
             self._rides.append(Ride(self._open, None))
-        return sorted(self._rides, key=lambda ride: _order(ride.first_tap))
+        if len(self._rides) > 1:
+            self._rides.sort(key=lambda ride: _order(ride.first_tap))
+        return self._rides
 
     def _enter(self, tap: Tap) -> None:
         if self._is_second_try(self._open, tap):

@@ -275,11 +275,16 @@ def _left_of(entry: _Entry, covered: frozenset[str]) -> int:
     """What a fare costs beside the passes in hand; remembered by what they cover of it."""
     mine = covered & entry.fare.networks
     if mine not in entry.left_by_covered:
-        alone = [part.alone_minor for part in entry.fare.parts if part.network_id not in mine]
-        is_covered_in_part = bool(mine)
-        amount = entry.fare.amount_minor
-        entry.left_by_covered[mine] = min(amount, sum(alone)) if is_covered_in_part else amount
+        entry.left_by_covered[mine] = left_of(entry.fare, mine)
     return entry.left_by_covered[mine]
+
+
+def left_of(fare: FareCharged, covered: frozenset[str]) -> int:
+    """What a fare costs where passes cover these networks."""
+    if covered.isdisjoint(fare.networks):
+        return fare.amount_minor
+    alone = [part.alone_minor for part in fare.parts if part.network_id not in covered]
+    return min(fare.amount_minor, sum(alone))
 
 
 def _prune(states: States, singles_left: int) -> States:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from maas.fares.charged import FareCharged, ServiceClock, in_order, product_price
 from maas.fares.tables import CapRow
@@ -104,4 +105,10 @@ def _list_caps_for(fare: FareCharged, caps_on: CapsOn, clock: ServiceClock) -> l
     week = day - timedelta(days=day.weekday())
     daily = [(cap, day) for cap in caps_on(day) if cap.period == "day"]
     weekly = [(cap, week) for cap in caps_on(week) if cap.period == "week"]
-    return [(cap, start) for cap, start in (*daily, *weekly) if fare.networks <= set(cap.networks.split())]
+    networks = fare.networks
+    return [(cap, start) for cap, start in (*daily, *weekly) if networks <= _split(cap.networks)]
+
+
+@lru_cache(maxsize=1_000)
+def _split(networks: str) -> frozenset[str]:
+    return frozenset(networks.split())

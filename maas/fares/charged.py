@@ -9,8 +9,8 @@ Invariant A joint fare costs no more than its parts alone; a maximum fare has no
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from maas.fares.engine import FareEngine
@@ -20,6 +20,9 @@ from maas.journeys import Journey, Leg
 from maas.prices import Addend, FareComponent, FareMedium, JourneyPrice, RiderCategory
 
 DAY_STARTS_AT = time(4, 0)
+DAYS_REMEMBERED_MAX = 1_000
+_ONE_DAY = timedelta(days=1)
+_NEVER = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), date.min)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,8 @@ class FareCharged:
     """One fare of a ride. `entered_at` is aware; `is_maximum` marks an unfinished ride's maximum fare.
 
     `shares` says what each operator earns of it, to the yen. `ride_ids` are the rides it pays: two where a
-    joint fare or a change outside the gates binds them. `addends` explain `amount_minor`.
+    joint fare or a change outside the gates binds them. `addends` explain `amount_minor`. `networks` are those
+    ridden for this fare.
     """
 
     fare_id: str
@@ -49,30 +53,53 @@ class FareCharged:
     is_maximum: bool = False
     ride_ids: tuple[str, ...] = ()
     addends: tuple[Addend, ...] = ()
+    networks: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", frozenset([part.network_id for part in self.parts]))
         assert self.amount_minor >= 0, "a fare is never negative"
         assert self.entered_at.tzinfo is not None, "an instant has its zone"
         assert sum(self.shares.values()) == self.amount_minor, "shares of a fare sum to the fare"
         assert not (self.is_maximum and self.parts), "nothing covers a maximum fare"
 
-    @property
-    def networks(self) -> frozenset[str]:
-        """The networks ridden for this fare."""
-        return frozenset(part.network_id for part in self.parts)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceClock:
-    """Tells the service day of an instant: it begins at `starts_at` of the city's zone."""
+    """Tells the service day of an instant: it begins at `starts_at` of the city's zone.
+
+    A million instants in a row are mostly of one day: its ends are remembered, to be compared with.
+    """
 
     zone: ZoneInfo
     starts_at: time = DAY_STARTS_AT
+    _last: list[tuple[datetime, datetime, date]] = field(
+        default_factory=lambda: [_NEVER], init=False, repr=False, compare=False
+    )
+    _days: dict[date, tuple[datetime, datetime, date]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def day_of(self, instant: datetime) -> date:
         """The service day that an instant belongs to."""
+        begins, ends, day = self._last[0]
+        if begins <= instant < ends:
+            return day
         local = instant.astimezone(self.zone)
-        return local.date() - timedelta(days=int(local.time() < self.starts_at))
+        day = local.date()
+        if local.time() < self.starts_at:
+            day -= _ONE_DAY
+        if day not in self._days:
+            self._remember(day)
+        self._last[0] = self._days[day]
+        return day
+
+    def _remember(self, day: date) -> None:
+        begins, ends = self.start_of(day), self.start_of(day + _ONE_DAY)
+        if len(self._days) >= DAYS_REMEMBERED_MAX:
+            self._days.clear()
+        # Where clocks are put back across the day's beginning, an hour belongs to it twice: asked every time.
+        is_plain = begins.utcoffset() == ends.utcoffset()
+        self._days[day] = (begins.astimezone(UTC), ends.astimezone(UTC), day) if is_plain else _NEVER
 
     def week_of(self, instant: datetime) -> date:
         """The Monday of the week that an instant's service day belongs to."""

@@ -18,19 +18,24 @@ Not here  Which rides were made (taps), when the day is closed, and moving the m
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Literal
 
+from maas.fares.best_fare import last_day_of, left_of
 from maas.fares.caps import CappedFare, apply_caps
 from maas.fares.charged import FareCharged, ServiceClock, build_fare_charged, product_price
 from maas.fares.engine import FareEngine
 from maas.fares.pass_cover import Covered, PassInHand, cover
 from maas.fares.promise import Refund, keep_promise
 from maas.fares.riders import ALONE, Company
+from maas.fares.tables import PassRow
 from maas.journeys import Journey
 from maas.prices import FareMedium, RiderCategory
 
 _SIX_DAYS = timedelta(days=6)
+HOURS_PER_DAY = 24
+_COMBINED_MAX = 4
+"""Of so many passes every combination is weighed before a search; of more the search itself is quicker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +213,10 @@ def _list_refunds(
     closed_through: date,
 ) -> list[PeriodRefund]:
     refunds: list[PeriodRefund] = []
-    days: set[date] = set()
+    days: dict[date, list[CappedFare]] = {}
     for day, own in groupby(charges, key=lambda each: clock.day_of(each.fare.entered_at)):
-        mine = list(own)
-        days.add(day)
-        if day <= closed_through and _may_give_back(engine, mine, 0, rider, {day}):
+        mine = days[day] = list(own)
+        if day <= closed_through and _may_give_back(engine, {day: mine}, 0, rider):
             refund = keep_promise(mine, passes_on=engine.list_passes, rider=rider, clock=clock)
             if refund.amount_minor:
                 refunds.append(PeriodRefund(period="day", starts_on=day, refund=refund))
@@ -220,7 +224,7 @@ def _list_refunds(
         return refunds
     monday = clock.week_of(charges[0].fare.entered_at)
     before = sum(each.refund.amount_minor for each in refunds)
-    if closed_through - monday >= _SIX_DAYS and _may_give_back(engine, charges, before, rider, days):
+    if closed_through - monday >= _SIX_DAYS and _may_give_back(engine, days, before, rider):
         refund = keep_promise(
             charges,
             passes_on=engine.list_passes,
@@ -234,36 +238,60 @@ def _list_refunds(
 
 
 def _may_give_back(
-    engine: FareEngine, charges: Sequence[CappedFare], before: int, rider: RiderCategory, days: set[date]
+    engine: FareEngine, days: dict[date, list[CappedFare]], before: int, rider: RiderCategory
 ) -> bool:
-    """Whether a search is worth it.
+    """Whether a search is worth it: whether the cheapest could be less than what was paid.
 
-    With passes one pays at least the price of one; and a pass that costs no less than all fares that it
-    touches is never bought, so without a cheaper one the cheapest is the sum of all.
+    A pass that costs no less than all fares that it touches together is never bought. With some passes one
+    pays at least their prices, each once, and what they would leave if they held all the time. Where no
+    combination is below what was paid even so, the search would find none either.
     """
-    paid = sum(each.charge_minor for each in charges) - before
+    paid = sum([each.charge_minor for mine in days.values() for each in mine]) - before
+    useful: list[tuple[int, frozenset[str]]] = []
     for day in days:
-        for covers, price in _list_promised(engine, day, rider):
+        for row, covers, price in _list_promised(engine, day, rider):
             if price >= paid:
                 break  # and so are all that follow
-            touched = sum(
-                each.fare.amount_minor for each in charges if not covers.isdisjoint(each.fare.networks)
-            )
+            touched = 0
+            for later in _list_touched(days, day, row):
+                touched += sum(
+                    [each.fare.amount_minor for each in later if not covers.isdisjoint(each.fare.networks)]
+                )
             if price < touched:
+                useful.append((price, covers))
+    if not useful or len(useful) > _COMBINED_MAX:
+        return bool(useful)
+    fares = [each.fare for mine in days.values() for each in mine]
+    for count in range(1, len(useful) + 1):
+        for bought in combinations(useful, count):
+            covered = frozenset[str]().union(*(covers for _, covers in bought))
+            least = sum([price for price, _ in bought]) + sum([left_of(fare, covered) for fare in fares])
+            if least < paid:
                 return True
     return False
 
 
+def _list_touched(days: dict[date, list[CappedFare]], day: date, row: PassRow) -> list[list[CappedFare]]:
+    """The fares of each day on which a pass bought on `day` may still hold."""
+    if len(days) == 1:
+        return [days[day]]
+    if row.unit == "hour":
+        last = day + timedelta(days=-(-row.count // HOURS_PER_DAY))
+    else:
+        last = last_day_of(row, day)
+    return [mine for each, mine in days.items() if day <= each <= last]
+
+
 def _list_promised(
     engine: FareEngine, day: date, rider: RiderCategory
-) -> tuple[tuple[frozenset[str], int], ...]:
+) -> tuple[tuple[PassRow, frozenset[str], int], ...]:
     """The passes that the promise may use on a service date, cheapest first: networks and rider's price."""
     remembered = engine.tariff_on(day).promised
     if rider not in remembered:
         promised = [
-            (frozenset(row.networks.split()), price)
+            (row, frozenset(row.networks.split()), price)
             for row in engine.list_passes(day)
             if row.in_promise and (price := product_price(row, rider)) is not None
         ]
-        remembered[rider] = tuple(sorted(promised, key=lambda each: each[1]))
+        remembered[rider] = tuple(sorted(promised, key=lambda each: each[2]))
     return remembered[rider]
