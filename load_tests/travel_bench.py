@@ -169,14 +169,19 @@ async def work(url: str, folder: Path, *, set_size: int) -> None:
     travel, databases = await open_services(url, folder, set_size=set_size)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
+    started_s = _cpu_s()
     rated = posted = 1
     while rated or posted:
         rated = await travel.rater.rate_some()
         posted = await travel.charger.charge_some()
     for database in databases:
         await database.close()
+    print(_cpu_s() - started_s, flush=True)
+
+
+def _cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(usage.ru_utime + usage.ru_stime, flush=True)
+    return usage.ru_utime + usage.ru_stime
 
 
 async def enrol(url: str, media: int) -> None:

@@ -78,11 +78,13 @@ class Owed:
         return Owed(-self.amount_minor, {each: -part for each, part in self.shares.items()})
 
     def __add__(self, other: "Owed") -> "Owed":
-        operators = sorted({*self.shares, *other.shares})
-        parts = {each: self.shares.get(each, 0) + other.shares.get(each, 0) for each in operators}
-        return Owed(
-            self.amount_minor + other.amount_minor, {each: part for each, part in parts.items() if part}
-        )
+        mine, others = self.shares, other.shares
+        parts = {
+            each: part
+            for each in sorted({*mine, *others})
+            if (part := mine.get(each, 0) + others.get(each, 0))
+        }
+        return Owed(self.amount_minor + other.amount_minor, parts)
 
     def __sub__(self, other: "Owed") -> "Owed":
         return self + -other
@@ -230,7 +232,9 @@ def list_differences(owed: OwedBy, posted: OwedBy) -> OwedBy:
     """What must be posted so that all that was posted is what is owed; nothing where they agree."""
     differences = {}
     for key in sorted({*owed, *posted}):
-        difference = owed.get(key, Owed()) - posted.get(key, Owed())
+        before = posted.get(key)
+        # Without anything before it is the sum with nothing: operators in order, and none without a part.
+        difference = Owed() + owed[key] if before is None else owed.get(key, Owed()) - before
         if difference.amount_minor or difference.shares:
             differences[key] = difference
     return differences

@@ -69,11 +69,14 @@ class TravelStore:
     async def claim_news(self, tx: Any, now: datetime, *, pivot: str, limit: int) -> set[Week]:
         """Take markers of media from `pivot` on, as the weeks they touch, with those of paired media."""
         rows = await tx.fetch(queries["claim_markers"], now, pivot, limit)
-        weeks: set[Week] = set()
+        media_of: dict[date, set[str]] = defaultdict(set)
         for medium_ref, service_date in rows:
-            weeks.add((medium_ref, monday_of(service_date)))
+            media_of[service_date].add(medium_ref)
+        weeks: set[Week] = set()
+        for service_date, refs in media_of.items():
             # An exit early on a Monday may end a ride of Sunday night.
-            weeks.add((medium_ref, monday_of(service_date - timedelta(days=1))))
+            for monday in {monday_of(service_date), monday_of(service_date - timedelta(days=1))}:
+                weeks.update([(ref, monday) for ref in refs])
         if not weeks:
             return weeks
         pairs = await tx.fetch(queries["list_companions"], sorted({ref for ref, _ in weeks}))
