@@ -15,7 +15,8 @@ Protocol, fixed before any number was read (workload travel-1):
    is from their common start to the commit of the last charging: all is durable, and in the ledger.
 4. Bare: the same taps are read in medium order and as many rows as media written by COPY twice, by one
    process: the least that any rating does. The figure is also given as a ratio to it,
-   and CPU time by tap of the workers and of the server is, which other work on the machine changes least.
+   and CPU time by tap of the workers (from the common start on) and of the server is, which other work on
+   the machine changes least.
 5. Afterwards the charges' sum must be the ledger's receivables and unearned fares, each medium must have a
    day, and a hundred media are rated again by the pure function and compared.
 

@@ -74,7 +74,7 @@ class Fare:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """For whom a fare is asked, on which service day. Its hash is made once: it is looked up for each fare."""
+    """For whom a fare is asked, on which service day. Its hash is made once, for many a look."""
 
     day: date
     rider: RiderCategory

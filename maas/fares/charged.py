@@ -39,8 +39,8 @@ class FareCharged:
     """One fare of a ride. `entered_at` is aware; `is_maximum` marks an unfinished ride's maximum fare.
 
     `shares` says what each operator earns of it, to the yen. `ride_ids` are the rides it pays: two where a
-    joint fare or a change outside the gates binds them. `addends` explain `amount_minor`. `networks` are those
-    ridden for this fare.
+    joint fare or a change outside the gates binds them. `addends` explain `amount_minor`; `networks`
+    are those ridden for this fare.
     """
 
     fare_id: str

@@ -9,7 +9,8 @@ Idea      Rate everything from the start, always: price the rides of each medium
 Rule      A chain is the rides on one medium with the same company: a discount needs the same card. Rides of
           one service week from Monday; a discount across the end of the week is not given. Passes bought
           are purchases of their own: their price is in no cap and in no promise. Passes, caps and the
-          promise are the customer's, over all media.
+          promise count over the rides that are given. For taps these are one payer's on one medium, each
+          medium by itself; why, says maas/account_travel/media.py.
 Invariant Any order of the same rides gives the same result. Charges less refunds never exceed the cheapest
           combination of products, for each day and for the week, maximum fares aside.
 Not here  Which rides were made (taps), when the day is closed, and moving the money.
