@@ -112,6 +112,18 @@ class PaymentDisputeDecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaresChargedBack:
+    """Fares of a lost dispute that nobody rode were revoked: that part of the loss is not owed to operators.
+
+    At most what the bank took; it comes once for a dispute.
+    """
+
+    dispute_id: str
+    order_id: UUID
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketIssued:
     """A ticket is ready to be shown."""
 
@@ -352,6 +364,7 @@ Event = (
     | PaymentCaptured
     | PaymentDisputed
     | PaymentDisputeDecided
+    | FaresChargedBack
     | TicketIssued
     | RideBegun
     | RideRated

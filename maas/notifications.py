@@ -54,6 +54,37 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-Hans": "此前未能退还的 {amount} 日元现已退还。",
         "ko": "돌려드리지 못했던 {amount}엔을 환불했습니다.",
     },
+    "payment_disputed": {
+        "ja": "ご予約のお支払い {amount} 円について、カード会社に異議申立てがありました。"
+        "審査が終わるまで乗車券は有効です。",
+        "ja-easy": "カードの 会社が {amount}円の お金を しらべて います。きっぷは 今 使えます。",
+        "en": "Your card's bank was asked to take back the {amount} yen of this trip."
+        " Your ticket is valid until the bank decides.",
+        "zh-Hans": "发卡行收到对本次行程 {amount} 日元付款的争议申请。银行作出决定前车票仍然有效。",
+        "ko": "이 여정의 결제 {amount}엔에 대해 카드사에 이의가 접수되었습니다. "
+        "결정될 때까지 승차권은 유효합니다.",
+    },
+    "payment_dispute_won": {
+        "ja": "お支払いへの異議申立ては認められませんでした。お支払いはそのまま有効です。",
+        "ja-easy": "カードの 会社の しらべが おわりました。お金は 返しません。きっぷは 使えます。",
+        "en": "The bank has decided: your payment stands, and so does what is left of your ticket.",
+        "zh-Hans": "银行已作出决定：您的付款有效，尚未使用的车票继续有效。",
+        "ko": "카드사의 결정이 나왔습니다. 결제는 그대로 유효하며 남은 승차권도 유효합니다.",
+    },
+    "payment_dispute_lost": {
+        "ja": "カード会社が {amount} 円をお返ししました。未使用の乗車券は無効になりました。",
+        "ja-easy": "カードの 会社が {amount}円を 返しました。使って いない きっぷは もう 使えません。",
+        "en": "The bank has given you back {amount} yen. Tickets that were not used are void.",
+        "zh-Hans": "银行已退还 {amount} 日元。未使用的车票已作废。",
+        "ko": "카드사가 {amount}엔을 돌려드렸습니다. 사용하지 않은 승차권은 무효입니다.",
+    },
+    "payment_dispute_lost_ridden": {
+        "ja": "カード会社が {amount} 円をお返ししました。お手続きは不要です。",
+        "ja-easy": "カードの 会社が {amount}円を 返しました。何も しなくて いいです。",
+        "en": "The bank has given you back {amount} yen. You need not do anything.",
+        "zh-Hans": "银行已退还 {amount} 日元，无需办理手续。",
+        "ko": "카드사가 {amount}엔을 돌려드렸습니다. 별도 절차는 필요 없습니다.",
+    },
     "order_cancelled": {
         "ja": "ご予約を取り消しました。払戻額は {amount} 円、手数料は {fee} 円です。",
         "ja-easy": "予約を やめました。お金を {amount}円 返します。手数料は {fee}円です。",

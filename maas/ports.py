@@ -99,6 +99,24 @@ class PassPort(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RideSeen:
+    """A ride that a validator saw. `began_at` or `ended_at` is None where it was not tapped."""
+
+    operator_id: str
+    origin_name: str
+    destination_name: str
+    began_at: datetime | None
+    ended_at: datetime | None
+
+
+class RidesPort(Protocol):
+    """What was ridden, for whoever must prove it."""
+
+    async def list_order_rides(self, *, order_id: UUID) -> list[RideSeen]:
+        """The rides seen of an order's, or a pass's, tickets, in their order."""
+
+
 class HoldState(StrEnum):
     """Capacity asked of a partner or of dispatch. HELD -> CONFIRMED -> RELEASED; HELD expires by itself."""
 

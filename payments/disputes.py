@@ -19,7 +19,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from payments.accounts import CHARGEBACK_LOSSES, DISPUTED
+from payments.accounts import CHARGEBACK_LOSSES, DISPUTED, UNEARNED_FARES
 from payments.ports import Payment
 from payments.transfers import Transfer, TransferCode
 
@@ -90,8 +90,27 @@ def build_loss(dispute_id: str, amount_minor: int, currency: str, *, at: datetim
     )
 
 
+def build_fares_kept(
+    dispute_id: str, amount_minor: int, currency: str, *, attempt: int, at: datetime
+) -> Transfer:
+    """Paid fares of a lost dispute that nobody rides any more lessen the loss: no operator will earn them.
+
+    `attempt` makes its id, since one that the ledger refused never succeeds.
+    """
+    return Transfer(
+        transfer_id=uuid5(_DISPUTES, f"{dispute_id}/fares/{attempt}"),
+        debit=UNEARNED_FARES,
+        credit=CHARGEBACK_LOSSES,
+        amount_minor=amount_minor,
+        currency=currency,
+        code=TransferCode.DISPUTE,
+        reference=f"dispute:{dispute_id}",
+        effective_at=at,
+    )
+
+
 def draft_evidence(payment: Payment, *, paid_on: date) -> dict[str, str]:
-    """What we know by ourselves. Somebody adds what was ridden before it is handed in."""
+    """What we know of a payment by ourselves; what was ridden is written by services/payments/disputes."""
     back = payment.refunded.amount_minor
     refunded = f", of which {back} yen were given back" if back else ""
     return {

@@ -13,7 +13,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from maas.ports import BerthPort, EligibilityPort, NetworkPort, OnDemandPort, PassPort, PlannerPort
+from maas.ports import BerthPort, EligibilityPort, NetworkPort, OnDemandPort, PassPort, PlannerPort, RidesPort
 from payments.ports import CollectionPort, LedgerPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
@@ -62,6 +62,7 @@ OWNERS: Mapping[type, str] = {
     EligibilityPort: "sales",
     PassPort: "sales",
     OnDemandPort: "dispatch",
+    RidesPort: "ticketing",
 }
 """Which service implements a port."""
 

@@ -80,8 +80,10 @@ select * from refund where refund_id = $1
 select refund_id from refund where provider_id = $1
 
 -- name: sum_pending_refunds
--- What is being refunded of a payment; called with the payment locked. Index: refund_of_payment.
-select coalesce(sum(amount_minor), 0)::bigint from refund where payment_id = $1 and state = 'pending'
+-- What is being refunded of a payment, or was taken back by the bank for good; called with the payment locked.
+-- Index: refund_of_payment, dispute_of_payment.
+select (select coalesce(sum(amount_minor), 0) from refund where payment_id = $1 and state = 'pending')::bigint
+     + (select coalesce(sum(amount_minor), 0) from dispute where payment_id = $1 and state = 'lost')::bigint
 
 -- name: save_refund
 -- Writes the row unless somebody else has since $2. $7: seconds until it is taken up again, null when settled.

@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from maas.events import AccountClosed, FareRefunded, PassEarned, RideRated, RideUnrated, TravelEarned
+from maas.events import (
+    AccountClosed,
+    FareRefunded,
+    FaresChargedBack,
+    PassEarned,
+    RideRated,
+    RideUnrated,
+    TravelEarned,
+)
 from payments.errors import ProviderUnavailable
 from payments.ports import CollectionPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from services.payments.balance.collector import Collector
@@ -167,6 +175,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
             Subscription(PassEarned, counters.on_pass_earned),
             Subscription(TravelEarned, counters.on_travel_earned),
             Subscription(FareRefunded, counters.on_fare_refunded),
+            Subscription(FaresChargedBack, disputes.on_fares_charged_back),
             Subscription(AccountClosed, closing.on_account_closed),
         ],
         workers=[recovery.recover_payments, collection.worker.collect],

@@ -65,6 +65,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "getReceipt": TRAVELLER | ADMIN,
     "listNotifications": TRAVELLER,
     "listDisruptionCases": CLERK | ADMIN,
+    "listDisputedOrders": CLERK | ADMIN,
     "recordClaim": CLERK | ADMIN,
     "presentCredential": TRAVELLER,
     "listClaims": TRAVELLER,

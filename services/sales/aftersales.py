@@ -80,7 +80,7 @@ class Aftersales:
         if row is None:
             return
         if row["told_at"] is None:
-            await self._context.outbox.append(tx, *_refunded(row))
+            await self._context.outbox.append(tx, *list_refunded_fares(row))
             await self._store.note_told(tx, event.refund_id, self._context.clock.now())
         await self._tell_of_refund(tx, row, "refund_paid_after_all")
 
@@ -278,7 +278,7 @@ class Aftersales:
         async with self._context.database.transaction() as tx:
             fresh = await self._store.close_refund(tx, row["refund_id"], state, self._context.clock.now())
             if fresh and state == "paid":
-                await self._context.outbox.append(tx, *_refunded(row))
+                await self._context.outbox.append(tx, *list_refunded_fares(row))
         if state == "failed":
             log.error("refund_failed", refund_id=str(row["refund_id"]), order_id=str(row["order_id"]))
 
@@ -298,7 +298,8 @@ def _legs_of(components: Iterable[OrderedComponent]) -> set[int]:
     return {index for each in components for index in each.leg_indices}
 
 
-def _refunded(row: Any) -> list[FareRefunded]:
+def list_refunded_fares(row: Any) -> list[FareRefunded]:
+    """What settlement is told of a refund's row."""
     return [
         FareRefunded(
             refund_id=row["refund_id"],

@@ -23,6 +23,7 @@ from services.platform.service import Call
 from services.sales.aftersales import Aftersales
 from services.sales.booking import Booking, BookingStatus
 from services.sales.claims.handlers import Claims
+from services.sales.disputes.handlers import DisputedOrders
 from services.sales.models import (
     CaseList,
     CaseView,
@@ -59,6 +60,7 @@ class SalesHandlers:
     aftersales: Aftersales
     claims: Claims
     passes: Passes
+    disputed: DisputedOrders
 
     async def create_offer(self, call: Call) -> OfferView:
         """Price the journey for each rider, hold the ships' places, promise both until the offer expires."""
@@ -212,9 +214,10 @@ class SalesHandlers:
         return OrderList(orders=[OrderView.of(order) for order in orders])
 
     async def get_order(self, call: Call) -> OrderView:
-        """One order with its refunds."""
+        """One order with its refunds, and the dispute of its payment."""
         order = await self._own_order(call.path["order_id"], call.caller)
-        return OrderView.of(order, refunds=await self._refunds(order.order_id))
+        refunds = await self._refunds(order.order_id)
+        return OrderView.of(order, refunds=refunds, dispute=await self.disputed.find_view(order))
 
     async def get_receipt(self, call: Call) -> Receipt:
         """The receipt of an order that was paid."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from maas.chargebacks import OrderDisputeState
 from maas.fares.pass_options import PassOption
 from maas.journeys import Journey
 from maas.offers import RIDERS_MAX, Offer
@@ -91,14 +92,45 @@ class PaymentView(Model):
 
 
 class RefundView(Model):
-    """Money on its way back. What failed, or was returned by the traveller's bank, is sent another way."""
+    """Money on its way back. What failed, or was returned by the traveller's bank, is sent another way.
+
+    Of `charged_back` nothing is owed: the traveller has it from their bank, by a dispute.
+    """
 
     refund_id: UUID
     amount: Money
     reason: str
-    state: Literal["pending", "paid", "failed", "returned"]
+    state: Literal["pending", "paid", "failed", "returned", "charged_back"]
     requested_at: datetime
     paid_at: datetime | None
+
+
+class DisputeView(Model):
+    """The bank was asked to take back an order's payment. `taken_back`: the price of what is void since."""
+
+    state: OrderDisputeState
+    amount: Money
+    taken_back: Money
+    opened_at: datetime
+    decided_at: datetime | None
+
+
+class DisputedOrderView(DisputeView):
+    """As the clerk sees it. `order_id` is a pass's when `is_pass`; `reason` is the bank's word."""
+
+    dispute_id: str
+    order_id: UUID
+    payment_id: UUID
+    traveller_id: str
+    is_pass: bool
+    operators: list[str]
+    reason: str
+
+
+class DisputedOrderList(Model):
+    """Disputed orders, newest first."""
+
+    disputed_orders: list[DisputedOrderView]
 
 
 class OrderView(Model):
@@ -115,12 +147,18 @@ class OrderView(Model):
     payment_id: UUID
     payment: PaymentView | None = None
     refunds: list[RefundView] = Field(default_factory=list)
+    dispute: DisputeView | None = None
     placed_at: datetime
     expires_at: datetime
 
     @classmethod
     def of(
-        cls, order: Order, *, payment: PaymentView | None = None, refunds: list[RefundView] | None = None
+        cls,
+        order: Order,
+        *,
+        payment: PaymentView | None = None,
+        refunds: list[RefundView] | None = None,
+        dispute: DisputeView | None = None,
     ) -> "OrderView":
         """The view of an order."""
         return cls(
@@ -135,6 +173,7 @@ class OrderView(Model):
             payment_id=order.payment_id,
             payment=payment,
             refunds=refunds or [],
+            dispute=dispute,
             placed_at=order.placed_at,
             expires_at=order.expires_at,
         )

@@ -9,6 +9,8 @@ import structlog
 from maas.events import (
     AccountClosed,
     PassBegun,
+    PaymentDisputed,
+    PaymentDisputeDecided,
     RefundPaid,
     RefundReturned,
     RideBegun,
@@ -27,6 +29,9 @@ from services.sales.booking import Booking
 from services.sales.claims.handlers import Claims
 from services.sales.claims.routes import build_routes as build_claim_routes
 from services.sales.claims.store import ClaimStore
+from services.sales.disputes.handlers import DisputedOrders
+from services.sales.disputes.routes import build_routes as build_dispute_routes
+from services.sales.disputes.store import DisputedStore
 from services.sales.handlers import SalesHandlers
 from services.sales.hearing import Hearing
 from services.sales.passes.handlers import Passes
@@ -51,7 +56,8 @@ def build(context: ServiceContext) -> Service:
     pass_store = PassStore(context.database)
     selling = PassSelling(context, pass_store)
     passes = Passes(context, pass_store, selling)
-    handlers = SalesHandlers(context, store, booking, aftersales, claims, passes)
+    disputed = DisputedOrders(context, DisputedStore(context.database), store, pass_store)
+    handlers = SalesHandlers(context, store, booking, aftersales, claims, passes, disputed)
 
     async def finish_orders() -> None:
         while True:
@@ -70,13 +76,20 @@ def build(context: ServiceContext) -> Service:
         name="sales",
         context=context,
         migrations=Path(__file__).with_name("migrations"),
-        routes=[*build_routes(handlers), *build_claim_routes(claims), *build_pass_routes(passes)],
+        routes=[
+            *build_routes(handlers),
+            *build_claim_routes(claims),
+            *build_pass_routes(passes),
+            *build_dispute_routes(disputed),
+        ],
         ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[
             Subscription(RideBegun, aftersales.on_ride_begun),
             Subscription(RideRated, hearing.on_ride_rated),
             Subscription(RefundPaid, hearing.on_refund_paid),
             Subscription(RefundReturned, hearing.on_refund_returned),
+            Subscription(PaymentDisputed, disputed.on_payment_disputed),
+            Subscription(PaymentDisputeDecided, disputed.on_dispute_decided),
             Subscription(PassBegun, passes.on_pass_begun),
             Subscription(RideUnrated, hearing.on_ride_unrated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),

@@ -232,6 +232,17 @@ left join rated_fare e on e.order_id = ride.order_id and e.component_index = tf.
 where t.traveller_id = $1
 order by coalesce(ride.began_at, ride.ended_at) desc, ride.ride_id, tf.component_index limit $2
 
+-- name: list_order_rides
+-- What validators saw of an order's tickets; riders on one code ride together. Index: ticket_order_id_rider_index_part_key.
+select distinct ride.ride_id, ride.operator_id, f.origin_name, f.destination_name, ride.began_at, ride.ended_at,
+    coalesce(ride.began_at, ride.ended_at) as at
+from ticket t
+join ride using (ticket_ref)
+join ticket_fare tf using (ticket_ref, fare_index)
+join fare f on f.order_id = ride.order_id and f.component_index = tf.component_index
+where t.order_id = $1
+order by at, ride.ride_id
+
 -- name: insert_code
 -- No row when this edition is there already.
 insert into ticket_code (ticket_ref, edition, form, key_id, payload, device_id, anchor, period_s,

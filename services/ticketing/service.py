@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from maas.events import AccountClosed, LegCancelled, OrderConfirmed, PassGivenBack, PassSold
+from maas.ports import RidesPort
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
@@ -73,6 +74,7 @@ def build(context: ServiceContext) -> Service:
             *build_tides_routes(tides),
             *travel.routes,
         ],
+        ports={RidesPort: store},
         subscriptions=[
             Subscription(OrderConfirmed, issuing.on_order_confirmed),
             Subscription(LegCancelled, issuing.on_leg_cancelled),

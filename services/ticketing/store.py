@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from maas.events import OrderConfirmed, PassSold
+from maas.ports import RideSeen
 from maas.prices import FareComponent, RiderCategory
 from maas.taps import Ride
 from maas.tickets.issue import IssuedTicket
@@ -230,6 +231,19 @@ class TicketingStore:
     async def list_rides(self, traveller_id: str, limit: int) -> list[Any]:
         """The traveller's rides, latest first."""
         return await self._database.fetch(queries["list_rides"], traveller_id, limit)
+
+    async def list_order_rides(self, *, order_id: UUID) -> list[RideSeen]:
+        """As RidesPort."""
+        return [
+            RideSeen(
+                operator_id=row["operator_id"],
+                origin_name=row["origin_name"],
+                destination_name=row["destination_name"],
+                began_at=row["began_at"],
+                ended_at=row["ended_at"],
+            )
+            for row in await self._database.fetch(queries["list_order_rides"], order_id)
+        ]
 
 
 def ride_id_of(ticket_id: UUID, ride: Ride, *, companion: int = 0) -> UUID:

@@ -13,6 +13,7 @@ import asyncpg
 import orjson
 import structlog
 
+from maas.ports import RidesPort
 from payments.ports import LedgerPort
 from services.payments.balance.collector import Collector
 from services.payments.balance.store import BalanceStore
@@ -46,6 +47,7 @@ from services.platform.settings import Settings
 from tests.simulation.direct_transport import BASE, DirectTransport
 from tests.simulation.stage import Stage, Staged
 from tests.support.memory_ledger import MemoryLedger
+from tests.support.port_doubles import Rides
 
 SECRET = "whsec_simulation"  # noqa: S105 - of the simulation
 API_KEY = "sk_test_simulation"
@@ -162,6 +164,7 @@ class World:
     def _context(self, ledger: object) -> ServiceContext:
         ports, clock = Ports(), FixedClock(NOW)
         ports.offer(LedgerPort, ledger)
+        ports.offer(RidesPort, Rides())
         return ServiceContext(
             settings=Settings(),
             clock=clock,

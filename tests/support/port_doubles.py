@@ -9,7 +9,7 @@ from maas.errors import JourneyNotFound
 from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
-from maas.ports import Hold, HoldState, PriceWorlds
+from maas.ports import Hold, HoldState, PriceWorlds, RideSeen
 from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, RiderCategory
 from payments.errors import PaymentNotFound, ProviderUnavailable
 from payments.money import Money, yen
@@ -225,3 +225,15 @@ class Payments:
     def _check_up(self) -> None:
         if self.down:
             raise ProviderUnavailable("The provider does not answer.")
+
+
+@dataclass
+class Rides:
+    """A RidesPort that has seen the same rides of every order."""
+
+    seen: list[RideSeen] = field(default_factory=list)
+    asked: list[UUID] = field(default_factory=list)
+
+    async def list_order_rides(self, *, order_id: UUID) -> list[RideSeen]:
+        self.asked.append(order_id)
+        return self.seen

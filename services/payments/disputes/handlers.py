@@ -7,30 +7,36 @@ Not here  The movements of money themselves (services/payments/balance).
 """
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
 
-from maas.events import PaymentDisputed, PaymentDisputeDecided
+from maas.events import FaresChargedBack, PaymentDisputed, PaymentDisputeDecided
 from payments.disputes import (
     DisputeReport,
     DisputeState,
+    build_fares_kept,
     build_loss,
     draft_evidence,
     follow_dispute,
 )
-from payments.errors import DisputeDecided, PaymentsError, ProviderRefused
+from payments.errors import DisputeDecided, PaymentsError, ProviderRefused, TransferRefused
+from payments.transfers import TransferStatus
 from services.payments.balance.collector import Collector
 from services.payments.books import Books
 from services.payments.calls import run_call
 from services.payments.disputes.provider import DisputesProvider
+from services.payments.disputes.ridden import FIELD, RIDDEN_HEAD, find_ridden
 from services.payments.disputes.store import DisputeRow, DisputesStore
 from services.payments.store import PaymentsStore
+from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 
 log = structlog.get_logger()
 
 _BATCH = 50
+_FARES_ATTEMPTS_MAX = 1000
 
 
 class DisputesHandlers:
@@ -78,14 +84,31 @@ class DisputesHandlers:
 
     async def add_evidence(self, dispute_id: str, evidence: dict[str, str], *, submit: bool) -> DisputeRow:
         """Keep evidence, and hand all of it in when `submit`. Raises DisputeNotFound, DisputeDecided."""
+        paid = await self._payments.get_payment((await self._store.get(dispute_id)).payment_id)
+        ridden = await find_ridden(self._context, paid.payment)
         while True:
             row = await self._store.get(dispute_id)
             if row.state is not DisputeState.OPEN or row.is_submitted:
                 raise DisputeDecided(f"Dispute {dispute_id} is {row.state}: evidence was handed in, or late.")
-            fuller = replace(row, evidence={**row.evidence, **evidence}, is_submitted=submit)
+            fuller = replace(row, evidence=_fuller(row, ridden, evidence), is_submitted=submit)
             saved = await self._store.save(fuller)
             if saved is not None:
                 return await self._submit(saved) if submit else saved
+
+    async def on_fares_charged_back(self, _tx: Any, event: FaresChargedBack, _envelope: Envelope) -> None:
+        """Fares that nobody rides any more lessen the loss. Raises TransferRefused: the event comes again.
+
+        Refused when unearned fares do not cover it yet: settlement first takes back shares that were earned.
+        """
+        row, at = await self._store.get(event.dispute_id), self._context.clock.now()
+        for attempt in range(_FARES_ATTEMPTS_MAX):
+            kept = build_fares_kept(row.dispute_id, event.amount_minor, row.currency, attempt=attempt, at=at)
+            [status] = await self._books.try_to_post([kept])
+            if status.is_done:
+                return
+            if status is not TransferStatus.ID_ALREADY_FAILED:
+                raise TransferRefused(f"{kept.reference}: the ledger says {status} to {kept.transfer_id}.")
+        raise TransferRefused(f"dispute:{row.dispute_id} was refused {_FARES_ATTEMPTS_MAX} times.")
 
     async def _learn_all(self) -> None:
         try:
@@ -104,7 +127,8 @@ class DisputesHandlers:
             return None
         paid = await self._payments.get_payment(payment_id)
         payment, paid_at = paid.payment, paid.hold_at or report.opened_at
-        evidence = draft_evidence(payment, paid_on=paid_at.date())
+        ridden = await find_ridden(self._context, payment)
+        evidence = draft_evidence(payment, paid_on=paid_at.date()) | ridden
         async with self._context.database.transaction() as tx:
             if await self._store.insert(tx, report, payment_id, evidence):
                 event = PaymentDisputed(
@@ -170,6 +194,12 @@ class DisputesHandlers:
             log.warning("evidence_refused", dispute_id=row.dispute_id, reason=str(refusal))
         handed_in = replace(row, submitted_at=self._context.clock.now(), state=DisputeState.UNDER_REVIEW)
         return await self._store.save(handed_in) or await self._store.get(row.dispute_id)
+
+
+def _fuller(row: DisputeRow, ridden: dict[str, str], added: dict[str, str]) -> dict[str, str]:
+    """The evidence with what was ridden since, and what somebody adds: their own words stay."""
+    is_ours = row.evidence.get(FIELD, RIDDEN_HEAD).startswith(RIDDEN_HEAD)
+    return {**row.evidence, **(ridden if is_ours else {}), **added}
 
 
 def _subject(row: DisputeRow) -> UUID:

@@ -6,7 +6,7 @@ Real database, the pure ledger, and the stand-in behind the SDK.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestServer
 
+from maas.ports import RidesPort
 from payments.accounts import CARD_CLEARING, PROVIDER_FEES, REFUNDS_DUE, UNEARNED_FARES
 from payments.errors import AccountNotFound
 from payments.money import yen
@@ -33,6 +34,7 @@ from services.platform.service import Service
 from tests.services.payments.running import API_KEY, RunningStandIn
 from tests.support.house import KeyOfTheTest, TestHouse, running_house
 from tests.support.memory_ledger import MemoryLedger
+from tests.support.port_doubles import Rides
 
 NOW = datetime(2026, 5, 20, 11, 0, tzinfo=UTC)
 HOUSE_SECRET = "the-secret-of-the-test-house"  # noqa: S105 - of the test
@@ -49,6 +51,7 @@ class Setting:
     ledger: MemoryLedger
     stand_in: RunningStandIn
     service: Service
+    rides: Rides = field(default_factory=Rides)
 
     async def open(self, amount: int = 1250, traveller_id: str = "alice") -> Payment:
         return await self.port.open_payment(
@@ -128,7 +131,7 @@ async def running_setting(
 ) -> AsyncIterator[Setting]:
     """The service; its port is the local object, or HTTP's adapter."""
     clock = FixedClock(NOW)
-    ledger = MemoryLedger(clock)
+    ledger, rides = MemoryLedger(clock), Rides()
 
     def build(context: ServiceContext) -> Service:
         client = StripeClient(
@@ -140,16 +143,17 @@ async def running_setting(
         )
         return build_with(context, client, webhook_secret=SECRET)
 
+    doubles = {LedgerPort: ledger, RidesPort: rides}
     async with running_house(
-        database_url, {"payments": build}, clock=clock, data_dir=data_dir, ports={LedgerPort: ledger}
+        database_url, {"payments": build}, clock=clock, data_dir=data_dir, ports=doubles
     ) as house:
         service = house.services["payments"]
         port: Any = service.ports[PaymentsPort]
         if not over_http:
-            yield Setting(house, port, ledger, stand_in, service)
+            yield Setting(house, port, ledger, stand_in, service, rides)
             return
         async with http_adapter(service, clock) as adapter:
-            yield Setting(house, adapter, ledger, stand_in, service)
+            yield Setting(house, adapter, ledger, stand_in, service, rides)
 
 
 @asynccontextmanager

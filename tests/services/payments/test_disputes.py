@@ -1,14 +1,30 @@
 """Disputes: the order is told, evidence is handed in, the books follow the bank's decision."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from payments.accounts import CARD_CLEARING, CHARGEBACK_LOSSES, DISPUTED, PROVIDER_FEES, UNEARNED_FARES
+from maas.events import FaresChargedBack
+from maas.ports import RideSeen
+from payments.accounts import (
+    CARD_CLEARING,
+    CHARGEBACK_LOSSES,
+    COMMISSION,
+    DISPUTED,
+    PROVIDER_FEES,
+    UNEARNED_FARES,
+)
 from payments.disputes import DisputeState, follow_dispute
+from payments.errors import TransferRefused
 from payments.ports import Payment, RefundState
+from payments.transfers import Transfer, TransferCode
+from services.payments.books import Books
 from services.platform.auth import Role
-from tests.services.payments.setting import Setting, eventually
+from services.platform.bus import Envelope
+from tests.services.payments.setting import NOW, Setting, eventually
 
 FEES = 360 + 1_300
 """Of a charge of 10,000 at 3.6 %, and of a dispute."""
@@ -130,6 +146,81 @@ async def test_evidence_is_drafted_added_and_handed_in_once(setting: Setting) ->
     assert at_bank["evidence_details"]["submission_count"] == 1
     status, late = await setting.house.call("POST", path, body=body, **admin)
     assert (status, late["code"]) == (409, "dispute_decided")
+
+
+async def test_fares_that_nobody_rides_lessen_the_loss_once(setting: Setting) -> None:
+    """Of 10,000 that the bank took, 4,000 are fares that were revoked: 6,000 stay to be earned, and lost."""
+    payment, there = await dispute(setting)
+    await decide(setting, there["id"], "lost")
+    event = FaresChargedBack(dispute_id=there["id"], order_id=payment.order_id, amount_minor=4_000)
+    for _ in range(2):
+        await hear(setting, event)
+    assert (balances(setting)[CHARGEBACK_LOSSES], setting.net(UNEARNED_FARES)) == (6_000, 6_000)
+    refund = await setting.refund(payment, 100)
+    assert refund.state is RefundState.REFUSED_EXCEEDS_CAPTURED, "the bank has given all of it back"
+    assert (await setting.reconciliation())["is_matched"] is True
+
+
+async def test_fares_that_are_earned_still_lessen_the_loss_once_they_are_taken_back(setting: Setting) -> None:
+    payment, there = await dispute(setting)
+    await decide(setting, there["id"], "lost")
+    earned = Transfer(
+        transfer_id=uuid4(),
+        debit=UNEARNED_FARES,
+        credit=COMMISSION,
+        amount_minor=7_000,
+        code=TransferCode.RIDE,
+        reference="a ride",
+        effective_at=NOW,
+    )
+    back = replace(earned, transfer_id=uuid4(), debit=COMMISSION, credit=UNEARNED_FARES)
+    books = Books(setting.service.context)
+    await books.post(earned)
+    event = FaresChargedBack(dispute_id=there["id"], order_id=payment.order_id, amount_minor=4_000)
+    with pytest.raises(TransferRefused):
+        await hear(setting, event)
+    await books.post(back)
+    await hear(setting, event)
+    await hear(setting, event)
+    assert (balances(setting)[CHARGEBACK_LOSSES], setting.net(UNEARNED_FARES)) == (6_000, 6_000)
+
+
+async def test_what_was_ridden_is_evidence_until_somebody_writes_better(setting: Setting) -> None:
+    rides = setting.rides
+    rides.seen.append(ride(ended_at=NOW + timedelta(minutes=25)))
+    payment, there = await dispute(setting)
+    [shown] = await setting.rows("select evidence from dispute")
+    first = "in 2026-05-20 20:00, out 2026-05-20 20:25 Toei: 都庁前 -> 新宿"
+    assert shown["evidence"]["access_activity_log"].splitlines()[1:] == [first]
+    assert rides.asked == [payment.order_id]
+    rides.seen.append(ride(ended_at=None))
+    path = f"/api/payments/disputes/{there['id']}/evidence"
+    _, kept = await setting.house.call("POST", path, body={"evidence": {}}, role=Role.ADMIN)
+    second = "in 2026-05-20 20:00 Toei: 都庁前 -> 新宿"
+    assert kept["evidence"]["access_activity_log"].splitlines()[1:] == [first, second]
+    better = {"access_activity_log": "seen by the staff"}
+    await setting.house.call("POST", path, body={"evidence": better}, role=Role.ADMIN)
+    _, kept = await setting.house.call("POST", path, body={"evidence": {}}, role=Role.ADMIN)
+    assert kept["evidence"]["access_activity_log"] == "seen by the staff"
+
+
+def ride(*, ended_at: datetime | None) -> RideSeen:
+    """From 11:00 UTC, which is 20:00 in the city."""
+    return RideSeen(
+        operator_id="Toei",
+        origin_name="都庁前",
+        destination_name="新宿",
+        began_at=NOW,
+        ended_at=ended_at,
+    )
+
+
+async def hear(setting: Setting, event: FaresChargedBack) -> None:
+    """What the bus would deliver."""
+    [subscription] = [each for each in setting.service.subscriptions if each.event is type(event)]
+    envelope = Envelope(event_id=uuid4(), event_type="", payload={}, occurred_at=NOW, source="sales")
+    async with setting.service.context.database.transaction() as tx:
+        await subscription.handler(tx, event, envelope)
 
 
 async def test_evidence_is_checked_at_the_edge(setting: Setting) -> None:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from maas.events import LegCancelled
+from maas.ports import RidesPort
 from maas.tickets.keys import SigningKey
 from maas.tickets.verify import Checkpoint
 from services.cli.validate import judge
@@ -259,6 +260,22 @@ async def test_a_joint_fare_is_earned_once_by_the_first_operator_ridden(counter:
     assert set(rated) == {0}
     assert set(rated[0]["shares"]) == {"TokyoMetro", "Toei"}
     assert sorted(ride["operator_id"] for ride in await counter.rides()) == ["Toei", "TokyoMetro"]
+
+
+async def test_whoever_must_prove_a_ride_is_told_what_validators_saw(counter: Counter) -> None:
+    """Two orders; of the one that was ridden, its one ride, in and out."""
+    event, other = await counter.confirm(), await counter.confirm()
+    payload = (await counter.tickets(event))[0]["payload"]
+    await counter.tap(payload, EVENING[0])
+    await counter.tap(payload, EVENING[1])
+    await counter.settle()
+    port: Any = counter.house.services["ticketing"].ports[RidesPort]
+    [seen] = await port.list_order_rides(order_id=event.order_id)
+    assert seen.began_at is not None
+    assert seen.ended_at is not None
+    assert seen.began_at < seen.ended_at
+    assert (seen.operator_id, bool(seen.origin_name)) == (EVENING[0][1], True)
+    assert await port.list_order_rides(order_id=other.order_id) == []
 
 
 async def test_keys_are_kept_secret_survive_a_restart_and_rotate(database_url: str, tmp_path: Path) -> None:
