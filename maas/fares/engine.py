@@ -203,7 +203,8 @@ def _price_runs(runs: list[Run], asked: Asked) -> list[FareComponent]:
             continue
         fare = price_run(run, asked)
         # A discounted second boarding does not begin a new window: of three buses the third pays in full.
-        again = _boarding_discount(runs[index - 1], run, asked) if index and not was_discounted else None
+        is_second = index > 0 and not was_discounted
+        again = _boarding_discount(runs[index - 1], run, asked, fare.amount_minor) if is_second else None
         if again is not None:
             fare = RunFare(addends=(*fare.addends, again), fare_class=fare.fare_class)
         was_discounted = again is not None
@@ -309,13 +310,13 @@ def _joint_fare(run: Run, following: Run, here: str, there: str, world: World) -
     return fare, first[1] + second[1]
 
 
-def _boarding_discount(before: Run, run: Run, asked: Asked) -> Addend | None:
-    """What a second boarding in time is reduced by; None when nothing is."""
+def _boarding_discount(before: Run, run: Run, asked: Asked, fare_minor: int) -> Addend | None:
+    """What a second boarding in time is reduced by, at most to nothing; None when nothing is taken off."""
     row = run.tariff.discounts.get(("boarding", before.network.network_id, run.network.network_id))
     if row is None:
         return None
     percent = concession_percent(run, asked)
-    reduction = _discount_minor(row, asked, world_of(run, asked.medium), percent)
+    reduction = min(fare_minor, _discount_minor(row, asked, world_of(run, asked.medium), percent))
     if reduction == 0 or not _is_in_time(row, before, run):
         return None
     return _discount_addend(row, reduction)

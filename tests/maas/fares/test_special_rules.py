@@ -179,6 +179,30 @@ def test_a_joint_fare_keeps_the_supplement_of_the_part_that_has_the_class(tmp_pa
     assert component.fare_class == "seat"
 
 
+def test_a_second_boarding_is_free_at_most(tmp_path: Path) -> None:
+    """A change that is free for adults: whoever pays less than the discount pays nothing, not less."""
+    engine = tariff(
+        tmp_path,
+        networks=dated(
+            "network_id,operator_id,rule,stations,routes,worlds,app_world,name,name_en",
+            "bus,Op,flat,any,*,ic ticket,ic,バス,Bus",
+        ),
+        flat_fares=dated(
+            "network_id,ic_minor,ticket_minor,child_ic_minor,child_ticket_minor", "bus,220,220,,"
+        ),
+        discounts=dated(
+            "discount_id,kind,network_id,other_network_id,within_s,window_from,adult_ic_minor,"
+            "adult_ticket_minor,child_ic_minor,child_ticket_minor,name,name_en",
+            "free,boarding,bus,bus,3600,boarding,220,0,220,0,乗継無料,free change",
+        ),
+    )
+    buses = [ride("Op.A", "a", "b", mode=Mode.BUS), ride("Op.B", "b", "c", at="12:30", mode=Mode.BUS)]
+    assert total(engine, buses) == 220
+    assert total(engine, buses, CHILD) == 110
+    # The explanation says what was really taken off.
+    assert [line.amount_minor for line in price(engine, buses, CHILD).components[1].addends] == [110, -110]
+
+
 @pytest.fixture(scope="module")
 def tokyo() -> FareEngine:
     return FareEngine.from_folder(TARIFFS)
