@@ -12,7 +12,7 @@ _NOISE = re.compile(r"[\s\-‐‑–—'’.,、。]+")
 _SMALL_KE = str.maketrans({"ヶ": "ケ", "ヵ": "カ", "ゖ": "ケ", "ゕ": "カ"})
 _HIRAGANA = range(0x3041, 0x3097)
 _TO_KATAKANA = 0x60
-_STATION_ENDINGS = ("駅", "station", "sta", "역", "站")
+_STATION_ENDINGS = ("駅", "エキ", "station", "sta", "역", "站")
 _PORT_ENDINGS = ("港", "port", "항")
 
 

@@ -4,18 +4,23 @@ Problem   `大島` is a station in Tokyo and an island with two ports; `浜松�
           half a name; ids and coordinates are places too.
 Idea      Stops of one name that lie together are one `Spot`. A text is a coordinate, a public id, or a name:
           the best tier of matches counts (whole name, name without its bracket, area in brackets, part of a
-          name, beginning, middle, all words), and in it the spot where most lines stop.
+          name, its sound (romaji.py), beginning, middle, all words), and in it the spot where most lines
+          stop. Where no name says it, those that begin so in sound, then those with a typing error or two.
 Rule      A name that an island and a railway station share means the island: who means the station may say
           大島駅, the island has no other name. An island is where ships call and no rail is within 10 km;
           its ports are one place. An ending 駅, Station or 港, Port limits the choice to stations or ports.
-Not here  Addresses and typing errors.
+Typing    One error in a text of three to five characters, two in a longer one (Levenshtein). Only for
+          a list of what may be meant: a search never guesses.
+Not here  Addresses.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
 
 from maas.errors import PlaceNotFound
 from maas.journeys import Mode, Place
@@ -31,15 +36,18 @@ from services.planner.names import (
     normalise,
     without_brackets,
 )
+from services.planner.romaji import sound_key
 
 TOGETHER_M = 500.0
 ISLAND_M = 10_000.0
 ISLAND_PORTS_M = 30_000.0
 
-WHOLE, UNBRACKETED, AREA, PART, BEGINNING, MIDDLE, WORDS = range(7)
+WHOLE, UNBRACKETED, AREA, PART, SOUND, BEGINNING, MIDDLE, WORDS, SOUND_BEGINNING, ERROR_1, ERROR_2 = range(11)
 """The tiers of a match, best first."""
 
 RAIL = frozenset({Mode.TRAM, Mode.SUBWAY, Mode.RAIL, Mode.MONORAIL})
+_ERROR_LENGTH_MIN, _ERRORS_LENGTH_MIN = 3, 6
+"""Characters a text must have before one typing error, or two, are forgiven."""
 _COORDINATE = re.compile(r"^\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*(?:,[^,]*)?$")
 
 
@@ -85,9 +93,17 @@ class PlaceIndex:
         self._spot_by_stop = {stop: i for i, spot in enumerate(self._spots) for stop in spot.stops}
         self._importance_max = max((spot.importance for spot in self._spots), default=0) or 1
         self._forms: dict[str, dict[int, int]] = {}
+        self._name_forms: list[list[str]] = []
         for i, spot in enumerate(self._spots):
-            for name in self._names_of(spot):
+            names = self._names_of(spot)
+            self._name_forms.append([normalise(name) for name in names])
+            for name in names:
                 self._add_forms(i, name)
+        self._sounds: dict[str, set[int]] = {}
+        for form, owners in self._forms.items():
+            if key := sound_key(form):
+                self._sounds.setdefault(key, set()).update(owners)
+        self._form_list, self._sound_list = list(self._forms), list(self._sounds)
 
     def get_end(self, text: str, *, language: str = "") -> End:
         """What the text means. Raises PlaceNotFound."""
@@ -106,7 +122,16 @@ class PlaceIndex:
         return end
 
     def list_matches(self, text: str, *, count: int | None) -> list[Match]:
-        """The spots that the text may mean, best first."""
+        """The spots that the text may mean, best first: by its letters, its sound, or with errors."""
+        tiers = self._collect_written(text)
+        if min(tiers.values(), default=WORDS) > PART:
+            self._collect_sounds(text, tiers)
+        if not tiers:
+            self._collect_misspelt(text, tiers)
+        return self._ranked(tiers)[:count]
+
+    def _collect_written(self, text: str) -> dict[int, int]:
+        """Spot -> tier of those with a name that has the text in it."""
         wanted, ending = cut_ending(normalise(text))
         words = list_words(text)
         tiers: dict[int, int] = {}
@@ -115,8 +140,10 @@ class PlaceIndex:
             self._collect(form, allowed, tiers)
         if len(words) > 1:
             self._collect_words(words, tiers)
-        found = [Match(self._spots[i], tier) for i, tier in tiers.items()]
-        return sorted(found, key=_rank)[:count]
+        return tiers
+
+    def _ranked(self, tiers: Mapping[int, int]) -> list[Match]:
+        return sorted((Match(self._spots[i], tier) for i, tier in tiers.items()), key=_rank)
 
     def list_near(self, lat: float, lon: float, *, count: int) -> list[Match]:
         """The spots nearest to a point, nearest first."""
@@ -181,7 +208,8 @@ class PlaceIndex:
         return End(place, stops)
 
     def _find_name(self, text: str, language: str) -> End | None:
-        matches = self._list_exact(text) or self.list_matches(text, count=20)
+        matches = self._list_exact(text) or self._list_sounding(text)
+        matches = matches or self._ranked(self._collect_written(text))[:20]
         if not matches:
             return None
         best = matches[0]
@@ -200,7 +228,7 @@ class PlaceIndex:
         for i, tier in self._forms.get(wanted, {}).items():
             if allowed is None or self._spots[i].modes & allowed:
                 tiers[i] = min(tier, tiers.get(i, tier))
-        return sorted((Match(self._spots[i], tier) for i, tier in tiers.items()), key=_rank)
+        return self._ranked(tiers)
 
     def _collect(self, wanted: str, allowed: frozenset[Mode] | None, tiers: dict[int, int]) -> None:
         for form, owners in self._forms.items():
@@ -217,10 +245,44 @@ class PlaceIndex:
                     reached = tier if shift is None else shift
                     tiers[i] = min(reached, tiers.get(i, reached))
 
+    def _list_sounding(self, text: str) -> list[Match]:
+        """Matches whose reading is the text's, whole."""
+        tiers: dict[int, int] = {}
+        self._collect_sounds(text, tiers)
+        return self._ranked({i: tier for i, tier in tiers.items() if tier == SOUND})
+
+    def _collect_sounds(self, text: str, tiers: dict[int, int]) -> None:
+        """Spots that sound like the text, or begin so."""
+        wanted, ending = cut_ending(normalise(text))
+        key, allowed = sound_key(wanted), _kinds(ending)
+        if not key:
+            return
+        for sound, owners in self._sounds.items():
+            if sound.startswith(key):
+                tier = SOUND if sound == key else SOUND_BEGINNING
+                for i in owners:
+                    if allowed is None or self._spots[i].modes & allowed:
+                        tiers[i] = min(tier, tiers.get(i, tier))
+
+    def _collect_misspelt(self, text: str, tiers: dict[int, int]) -> None:
+        """Spots with a name, or a reading, that is the text but for a typing error or two."""
+        wanted, _ = cut_ending(normalise(text))
+        for form, owners in ((wanted, self._forms), (sound_key(wanted), self._sounds)):
+            errors_max = (len(form) >= _ERROR_LENGTH_MIN) + (len(form) >= _ERRORS_LENGTH_MIN)
+            if not errors_max:
+                continue
+            names = self._form_list if owners is self._forms else self._sound_list
+            near = process.extract(
+                form, names, scorer=Levenshtein.distance, processor=None, score_cutoff=errors_max, limit=None
+            )
+            for name, errors, _ in near:
+                tier = ERROR_1 if errors <= 1 else ERROR_2
+                for i in owners[name]:
+                    tiers[i] = min(tier, tiers.get(i, tier))
+
     def _collect_words(self, words: Sequence[str], tiers: dict[int, int]) -> None:
         """Spots with every word in one of their names; else those of the last word near the first one's."""
-        for i, spot in enumerate(self._spots):
-            forms = [normalise(name) for name in self._names_of(spot)]
+        for i, forms in enumerate(self._name_forms):
             if any(all(word in form for word in words) for form in forms):
                 tiers[i] = min(WORDS, tiers.get(i, WORDS))
         if tiers:

@@ -58,6 +58,7 @@ def test_brackets_parts_and_words() -> None:
     [
         ("大島駅", ("大島", "station")),
         ("Tochomae Station", ("tochomae", "station")),
+        ("イケブクロえき", ("イケブクロ", "station")),
         ("元町港", ("元町", "port")),
         ("駅", ("駅", "")),
         ("大島", ("大島", "")),

@@ -1,5 +1,7 @@
 """Which place a text means."""
 
+from pathlib import Path
+
 import pytest
 
 from maas.errors import PlaceNotFound
@@ -106,3 +108,50 @@ def test_the_island_is_its_ports(city: Network) -> None:
     ids = {get_string(city.router.timetable.stop_ids, stop) for stop in end.stops}
     assert {"demo:[12]大島", "demo:[12]大島.1"} <= ids
     assert "demo:Toei.Shinjuku.Ojima" not in ids
+
+
+def names(network: Network, text: str, count: int = 5) -> list[str]:
+    return [match.spot.name for match in network.places.list_matches(text, count=count)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "都庁前", "とちょうまえ", "トチョウマエ", "ﾄﾁｮｳﾏｴ", "Tochomae", "Tochōmae",
+        "totyoumae", "tochoumae", "도초마에",
+        # A letter too many, one missing, one wrong, two swapped.
+        "Tochhomae", "Tochmae", "Tochonae", "Tohcomae", "とちよまえ", "都丁前", "도쵸마에",
+    ],
+)  # fmt: skip
+def test_a_station_is_found_however_it_is_written(city: Network, text: str) -> None:
+    assert names(city, text)[0] == "都庁前"
+
+
+def test_errors_are_forgiven_only_where_something_is_left(city: Network) -> None:
+    """Two characters may be any place; eight with three errors are another word; a search never guesses."""
+    assert names(city, "竹x") == []
+    assert names(city, "Txxhxmae") == []
+    with pytest.raises(PlaceNotFound):
+        city.places.get_end("Tochonae")
+    assert city.places.get_end("totyoumae").place.name == city.places.get_end("都庁前").place.name
+
+
+def test_a_reading_counts_more_than_a_part_of_another_name(tmp_path: Path) -> None:
+    """西しんじゅく has the text in it; Shinjuku is what it says."""
+    feed = """
+        calendar all 2026-05-01 2026-05-31
+        stop A 35.69 139.70 name="Shinjuku"
+        stop B 35.69 139.60 name="西しんじゅく"
+        route R rail
+        stops A     B
+        t1    08:00 08:10
+    """
+    network = open_network(publish_literal(tmp_path, "readings", feed))
+    assert names(network, "しんじゅく") == ["Shinjuku", "西しんじゅく"]
+    assert network.places.get_end("しんじゅく").place.name == "Shinjuku"
+
+
+def test_of_equal_errors_the_more_served_place_comes_first(city: Network) -> None:
+    matches = city.places.list_matches("Shimbasho", count=10)
+    importance = [match.spot.importance for match in matches if match.tier == matches[0].tier]
+    assert importance == sorted(importance, reverse=True)
