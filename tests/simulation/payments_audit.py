@@ -26,7 +26,7 @@ async def audit(world: World) -> None:
     process = world.process(staged=False)
     payments = [(await process.store.get_payment(each)).payment for each in await _known(world)]
     for payment in payments:
-        _audit_payment(world, payment)
+        audit_payment(world, payment)
     await _audit_refunds(world, process)
     await _audit_events(world, payments)
     _audit_ledger(world, payments)
@@ -56,7 +56,8 @@ _THERE = {
 }
 
 
-def _audit_payment(world: World, payment: Payment) -> None:
+def audit_payment(world: World, payment: Payment) -> None:
+    """A card's payment is at the provider as it is here, once."""
     where = {"metadata.payment_id": str(payment.payment_id)}
     there = world.stand_in.book.list_all("payment_intent", where)
     received = sum(each["amount_received"] for each in there)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,18 @@ import orjson
 import structlog
 
 from maas.ports import RidesPort
-from payments.ports import LedgerPort
+from payments.ports import Charge, LedgerPort
 from services.payments.balance.collector import Collector
 from services.payments.balance.store import BalanceStore
 from services.payments.balance.stripe_balance import StripeBalance
 from services.payments.books import Books
+from services.payments.collecting.room import Collection, build_collection
 from services.payments.disputes.handlers import DisputesHandlers
 from services.payments.disputes.store import DisputesStore
 from services.payments.disputes.stripe_disputes import StripeDisputes
 from services.payments.drive import PaymentDriver
 from services.payments.handlers import PaymentsHandlers
-from services.payments.mandates.room import build_mandates
+from services.payments.mandates.room import Mandates, build_mandates
 from services.payments.methods.handlers import MethodsHandlers
 from services.payments.methods.store import MethodsStore
 from services.payments.methods.stripe_methods import StripeMethods
@@ -37,7 +38,8 @@ from services.payments.stand_in.webhooks import Deliverer, sign
 from services.payments.store import PaymentsStore
 from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
-from services.payments.wallets.room import build_wallets
+from services.payments.wallets.closing import WalletClosing
+from services.payments.wallets.room import Wallets, build_wallets
 from services.platform.clock import FixedClock, SystemClock
 from services.platform.context import Ports, ServiceContext
 from services.platform.database import Database, prepare_connection
@@ -78,6 +80,10 @@ class Process:
     recovery: Recovery
     context: ServiceContext
     store: PaymentsStore
+    mandates: Mandates
+    wallets: Wallets
+    collection: Collection
+    closing: WalletClosing
 
 
 @dataclass
@@ -91,10 +97,14 @@ class World:
     ledger: MemoryLedger
     database: Database
     drivers: Drivers
+    clock: FixedClock
     payment_ids: list[UUID] = field(default_factory=list)
     refund_ids: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
     method_ids: list[UUID] = field(default_factory=list)
     voided: set[UUID] = field(default_factory=set)
+    top_up_ids: list[UUID] = field(default_factory=list)
+    charges: dict[UUID, Charge] = field(default_factory=dict)
+    charged: set[UUID] = field(default_factory=set)
 
     @property
     def provider(self) -> StripeProvider:
@@ -111,7 +121,10 @@ class World:
         plain = self.drivers.store(self.database)
         books, store, provider = Books(context), on_stage(plain), on_stage(self.provider)
         methods_store = on_stage(MethodsStore(self.database))
-        wallets = build_wallets(context, books, build_mandates(context), lambda: handlers, lambda: methods)
+        # The rooms of wallets and debts may die between any two of their own statements, too.
+        rooms_context = replace(context, database=on_stage(self.database))
+        mandates = build_mandates(rooms_context)
+        wallets = build_wallets(rooms_context, books, mandates, lambda: handlers, lambda: methods)
         parts: dict[str, Any] = {"context": context, "store": store, "books": books, "provider": provider}
         payments = self.drivers.payments(
             methods=methods_store,
@@ -151,7 +164,21 @@ class World:
             rooms=[methods, collector, disputes],
             ears={**rooms, "payment_method": methods},
         )
+        closing = WalletClosing(rooms_context, wallets, payments=handlers)
+        collection = build_collection(
+            rooms_context,
+            books,
+            wallets=wallets,
+            mandates=mandates,
+            payments=handlers,
+            cards=methods,
+            more={"closing": closing.step},
+        )
         return Process(
+            mandates=mandates,
+            wallets=wallets,
+            collection=collection,
+            closing=closing,
             handlers=handlers,
             methods=methods,
             collector=collector,
@@ -162,7 +189,7 @@ class World:
         )
 
     def _context(self, ledger: object) -> ServiceContext:
-        ports, clock = Ports(), FixedClock(NOW)
+        ports, clock = Ports(), self.clock
         ports.offer(LedgerPort, ledger)
         ports.offer(RidesPort, Rides())
         return ServiceContext(
@@ -242,7 +269,7 @@ async def empty(database: Database) -> None:
 
 def build_world(seed: int, database: Database, drivers: Drivers) -> World:
     """An empty provider and ledger beside the database."""
-    rng, clock = random.Random(seed), SystemClock()
+    rng, clock, days = random.Random(seed), SystemClock(), FixedClock(NOW)
     book = Book(Path(":memory:"), durable=False)
     stand_in = StandIn(
         book=book, clock=clock, deliverer=Deliverer(book, clock), base_url=BASE, api_key=API_KEY
@@ -259,7 +286,8 @@ def build_world(seed: int, database: Database, drivers: Drivers) -> World:
         rng=rng,
         stand_in=stand_in,
         client=client,
-        ledger=MemoryLedger(FixedClock(NOW)),
+        ledger=MemoryLedger(days),
+        clock=days,
         database=database,
         drivers=drivers,
     )
