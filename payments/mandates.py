@@ -63,9 +63,11 @@ def decide_use(
     day_minor: int,
     month_minor: int,
     now: datetime,
+    ride_minor: int | None = None,
 ) -> MandateVerdict:
     """Whether the mandate pays `amount_minor` (> 0) now.
 
+    `ride_minor` is the dearest ride of it, None when it is one.
     `day_minor` and `month_minor` are its earlier uses of the same day and month. A ride whose modes are not
     told is covered only by a mandate for all modes.
     """
@@ -75,7 +77,10 @@ def decide_use(
         (MandateVerdict.NOT_IN_FORCE, not mandate.valid_from <= now < mandate.valid_until),
         (MandateVerdict.PRODUCT_NOT_COVERED, product not in mandate.products),
         (MandateVerdict.MODE_NOT_COVERED, bool(mandate.modes) and not (modes and modes <= mandate.modes)),
-        (MandateVerdict.EXCEEDS_RIDE, _exceeds(amount_minor, mandate.ride_minor_max)),
+        (
+            MandateVerdict.EXCEEDS_RIDE,
+            _exceeds(amount_minor if ride_minor is None else ride_minor, mandate.ride_minor_max),
+        ),
         (MandateVerdict.EXCEEDS_DAY, _exceeds(day_minor + amount_minor, mandate.day_minor_max)),
         (MandateVerdict.EXCEEDS_MONTH, _exceeds(month_minor + amount_minor, mandate.month_minor_max)),
     )

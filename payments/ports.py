@@ -160,8 +160,9 @@ class Charge:
 
     `charge_id` is derived by the caller, so that a repeat changes nothing. `customer_id` travelled, and pays
     unless a mandate in their favour names who does; `modes` are those of the ride, for a mandate's terms.
-    `reference` tells what it is for, for example `travel:{journey id}`: what is given back goes to whoever
-    paid under the same reference.
+    A charge may be of several rides of a day: `ride_minor_max` is then what the dearest of them costs; None:
+    it is one ride. `reference` tells what it is for, for example `travel:{journey id}`: what is given back
+    goes to whoever paid under the same reference.
     """
 
     charge_id: UUID
@@ -170,6 +171,7 @@ class Charge:
     reference: str
     service_date: date
     modes: tuple[str, ...] = ()
+    ride_minor_max: int | None = None
 
 
 class ChargeStatus(StrEnum):

@@ -137,6 +137,15 @@ class WeekRating:
                     shares[key][operator_id] -= share
         return {key: Owed(amount, dict(shares[key])) for key, amount in amounts.items()}
 
+    def list_dearest(self) -> dict[tuple[date, str], int]:
+        """What the dearest ride of each customer and day costs them."""
+        dearest: dict[tuple[date, str], int] = {}
+        for each in self.fares:
+            if each.payer is not None:
+                key = each.fare.day, each.payer
+                dearest[key] = max(dearest.get(key, 0), each.capped.charge_minor)
+        return dearest
+
 
 def monday_of(day: date) -> date:
     """The first day of a service day's week."""

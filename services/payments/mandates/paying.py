@@ -75,6 +75,7 @@ class MandatePaying:
                 product=MandateProduct.TRAVEL,
                 modes=charge.modes,
                 now=now,
+                ride_minor=charge.ride_minor_max,
             )
             if verdict is MandateVerdict.ALLOWED:
                 return mandate.payer_id
@@ -95,6 +96,7 @@ class MandatePaying:
         product: MandateProduct,
         modes: Sequence[str],
         now: datetime,
+        ride_minor: int | None = None,
     ) -> MandateVerdict:
         day_minor, month_minor = await self._store.sum_uses(
             tx, mandate.mandate_id, use.used_on, but_for=use.use_id
@@ -107,6 +109,7 @@ class MandatePaying:
             day_minor=day_minor,
             month_minor=month_minor,
             now=now,
+            ride_minor=ride_minor,
         )
         if verdict is MandateVerdict.ALLOWED:
             await self._store.insert_uses(tx, [use])

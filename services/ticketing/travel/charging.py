@@ -141,4 +141,5 @@ def _charge_of(row: Any) -> Charge:
         amount=yen(row["amount_minor"]),
         reference=f"travel:{medium_id_of(row['medium_ref'])}/{row['service_date']}",
         service_date=row["service_date"],
+        ride_minor_max=row["ride_minor_max"],
     )

@@ -95,7 +95,7 @@ join unnest($1::text[], $2::date[]) as changed (medium_ref, monday) on w.medium_
 
 -- name: claim_charges
 -- Index: travel_charge_waiting. Locks: the rows, skipping those of other workers.
-select charge_id, medium_ref, service_date, customer_id, amount_minor, operator_ids, shares_minor
+select charge_id, medium_ref, service_date, customer_id, amount_minor, operator_ids, shares_minor, ride_minor_max
 from travel_charge where status = 'decided' order by recorded_at limit $1 for update skip locked
 
 -- name: mark_charges

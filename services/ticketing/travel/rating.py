@@ -190,6 +190,7 @@ def _result(case: WeekCase, rating: WeekRating, book: FareBook, closed_through: 
         key=case.key,
         documents=build_documents(rating, case.medium),
         differences=list_differences(rating.list_owed(), case.posted),
+        dearest=rating.list_dearest(),
         charge_counts=case.charge_counts,
         pass_uses=rating.pass_uses,
         categories=case.medium.categories,

@@ -54,6 +54,7 @@ class WeekResult:
     key: Week
     documents: Mapping[date, bytes]
     differences: OwedBy
+    dearest: Mapping[tuple[date, str], int]
     charge_counts: Mapping[tuple[date, str], int]
     pass_uses: Mapping[str, PassUsed]
     categories: Categories
@@ -201,6 +202,7 @@ class TravelStore:
                 list(owed.shares),
                 list(owed.shares.values()),
                 now,
+                dearest_ride(owed, each.dearest.get((day, customer_id))),
             )
             for each in results
             for (day, customer_id), owed in each.differences.items()
@@ -281,12 +283,18 @@ _CHARGE_COLUMNS = [
     "operator_ids",
     "shares_minor",
     "recorded_at",
+    "ride_minor_max",
 ]
 
 
 def charge_id_of(medium_ref: str, day: date, customer_id: str, number: int) -> UUID:
     """The id of the number-th charge of a medium, day and customer: the same whoever decides it."""
     return uuid5(_CHARGES, f"{medium_ref}|{day}|{customer_id}|{number}")
+
+
+def dearest_ride(owed: Owed, dearest_minor: int | None) -> int | None:
+    """What the dearest ride of a charge costs: at most the charge, which may be of a later ride alone."""
+    return None if dearest_minor is None or owed.amount_minor <= 0 else min(dearest_minor, owed.amount_minor)
 
 
 def _with_categories(medium: Medium, categories: Categories) -> Medium:

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from payments.accounts import UNEARNED_FARES, operator_payable, traveller_receivable
+from payments.mandates import Mandate, MandateProduct
+from services.payments.mandates.room import build_mandates
 from tests.support.travel import MONDAY, at, taps
 from tests.support.travel_house import TOKEN, TravelHouse, open_travel
 
@@ -120,3 +123,38 @@ async def test_rides_of_nobodys_card_are_kept_and_not_charged(travel: TravelHous
     await travel.enrol()
     assert await travel.days() == []
     assert (await travel.balances()).get(UNEARNED_FARES, 0) == 0
+
+
+async def test_a_mandates_limit_on_rides_looks_at_each_ride_of_a_day(travel: TravelHouse) -> None:
+    """Three Metro rides of 178 that come together are one charge of 534; mom pays rides up to 200."""
+    mandates = build_mandates(travel.house.services["payments"].context).store
+    mandate = Mandate(
+        mandate_id=uuid4(),
+        payer_id="mom",
+        traveller_id="alice",
+        products=frozenset({MandateProduct.TRAVEL}),
+        modes=frozenset(),
+        ride_minor_max=200,
+        day_minor_max=None,
+        month_minor_max=None,
+        valid_from=at("00:00"),
+        valid_until=at("47:00"),
+    )
+    await mandates.insert(mandate)
+    await mandates.accept(mandate.mandate_id, at("00:00"))
+    await travel.enrol()
+    there = "{0:02}:00 in TokyoMetro.Marunouchi.Shinjuku\n{0:02}:20 out TokyoMetro.Namboku.Iidabashi"
+    travel.clock.set(at("23:00"))
+    await travel.store([tap for hour in (8, 10, 12) for tap in taps(there.format(hour))])
+    await travel.until_quiet()
+    mom = traveller_receivable("mom")
+    assert await travel.balances() == {mom: -534, operator_payable("TokyoMetro"): 534}
+    # From Tochomae to Daimon it is 220: more than mom pays for a ride.
+    await travel.store(taps("14:00 in Toei.Oedo.Tochomae\n14:30 out Toei.Oedo.Daimon"))
+    await travel.until_quiet()
+    assert await travel.balances() == {
+        mom: -534,
+        ALICE: -220,
+        operator_payable("TokyoMetro"): 534,
+        TOEI: 220,
+    }
