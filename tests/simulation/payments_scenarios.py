@@ -132,8 +132,8 @@ def run_all(first: int, count: int, server: PostgresForTests, kind: str) -> None
                 free.append(url)
                 played, commands = played + size, commands + run.result()
                 took_s = time.perf_counter() - began
-                how = f"{played} of {count} stories of {kind} from seed {first}, {commands} commands, all agreed"
-                print(f"{how}, {took_s:.0f} s", flush=True)  # noqa: T201
+                how = f"{played} of {count} stories of {kind} from seed {first}, {commands} commands"
+                print(f"{how}, all agreed, {took_s:.0f} s", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

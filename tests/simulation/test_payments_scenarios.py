@@ -8,6 +8,7 @@ from tests.simulation.payments_scenarios import open_database, run_scenario
 from tests.support.servers import PostgresForTests
 
 SEEDS_IN_GROUP = 50
+WALLET_SEEDS = 20
 ASKED_FOR = os.environ.get("MAAS_SEED", "")
 GROUPS = [int(ASKED_FOR)] if ASKED_FOR else list(range(200, 400, SEEDS_IN_GROUP))
 
@@ -22,10 +23,22 @@ async def test_three_sides_agree_after_any_story(group: int, postgres_server: Po
     postgres_server.drop_database(url)
 
 
-async def test_a_seed_gives_the_same_story_again(postgres_server: PostgresForTests) -> None:
+async def test_wallets_debts_and_bills_agree_after_any_story(postgres_server: PostgresForTests) -> None:
+    url, first = postgres_server.create_database(), int(ASKED_FOR or 200)
+    async with open_database(url) as database:
+        for seed in range(first, first + WALLET_SEEDS):
+            story = await run_scenario(seed, database, kind="wallets")
+            assert " -> " in story, "something was done"
+    postgres_server.drop_database(url)
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("cards", 400), ("wallets", 110)])
+async def test_a_seed_gives_the_same_story_again(
+    kind: str, steps: int, postgres_server: PostgresForTests
+) -> None:
     url = postgres_server.create_database()
     async with open_database(url) as database:
-        stories = [await run_scenario(42, database, steps=400) for _ in range(2)]
+        stories = [await run_scenario(42, database, kind=kind, steps=steps) for _ in range(2)]
     postgres_server.drop_database(url)
     assert stories[0] == stories[1]
 

@@ -54,9 +54,12 @@ async def _audit_unfinished(world: World) -> None:
         "top-ups": f"select * from top_up where state = 'open' and payment_id not in ({waiting})",  # noqa: S608
         "holds": "select * from wallet_hold where state = 'started'",
         "refunds": "select * from refund where state = 'pending'",
-        "bills": "select * from bill where state in ('collecting', 'writing_off', 'recovering', 'giving_back')"
-        f" and not exists (select 1 from collection_try t join payment p on p.payment_id = t.try_id"  # noqa: S608
-        f" where t.customer_id = bill.customer_id and t.bill_number = bill.number and t.state = 'open')",
+        "bills": """
+            select * from bill where state in ('collecting', 'writing_off', 'recovering', 'giving_back')
+            and not exists (
+                select 1 from collection_try t join payment p on p.payment_id = t.try_id
+                where t.customer_id = bill.customer_id and t.bill_number = bill.number and t.state = 'open')
+            """,
     }.items():
         left = await world.list_rows(query)
         assert left == [], f"left unfinished, {what}: {left}"

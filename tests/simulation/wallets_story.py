@@ -22,6 +22,8 @@ from tests.simulation.payments_world import NOW, Process, World
 
 ANN, BEN, CAS, MOM = PEOPLE = ("ann", "ben", "cas", "mom")
 VISA, DECLINED, ASKS = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_threeDSecure2Required"
+STEPS_OF_ROOMS = 4
+"""These rooms stop at each of their statements, not only at calls outwards."""
 MANDATE_ID = UUID(int=1)
 DAY_MINOR_MAX = 700
 
@@ -29,7 +31,7 @@ DAY_MINOR_MAX = 700
 async def play(world: World, steps: int) -> None:
     """Begin, advance and kill tasks, let days pass, and let the world around do its worst."""
     await furnish(world)
-    for _ in range(steps * 2):
+    for _ in range(steps * STEPS_OF_ROOMS):
         if world.stage.running_count < 3 and world.rng.random() < 0.3:
             await begin_command(world)
         if world.rng.random() < 0.04:
@@ -55,7 +57,7 @@ async def furnish(world: World) -> None:
         method_id = world.uuid()
         world.method_ids.append(method_id)
         await process.methods.save_method(method_id=method_id, customer_id=name, payment_method=card)
-    for name, amount in ((ANN, 700), (MOM, 2000)):
+    for name, amount in ((ANN, world.rng.choice([700, 6000])), (MOM, 2000)):
         await process.wallets.store.open_wallet(name, world.clock.now())
         await process.wallets.top_ups.request(
             top_up_id=world.uuid(), traveller_id=name, amount=yen(amount), payment_method=VISA
@@ -76,6 +78,19 @@ async def furnish(world: World) -> None:
     )
     await process.mandates.store.insert(mandate)
     await process.mandates.store.accept(MANDATE_ID, NOW)
+    if world.rng.random() < 0.5:
+        await owe_something(world, process)
+
+
+async def owe_something(world: World, process: Process) -> None:
+    """A day of rides is over: a card was declined, and who has none owes too."""
+    charges = [
+        _charge(world, who, amount) for who, amount in ((ANN, 210), (BEN, 600), (BEN, 178), (CAS, 178))
+    ]
+    world.charges.update({each.charge_id: each for each in charges})
+    await _charge_all(world, process, charges)
+    pass_a_day(world)
+    await process.collection.worker.step(at_once=True)
 
 
 async def begin_command(world: World) -> None:
@@ -84,18 +99,28 @@ async def begin_command(world: World) -> None:
     debts = await world.list_rows(
         "select bill_id from bill where state in ('owed', 'written_off') order by bill_id"
     )
+    orders = await world.list_rows(
+        "select payment_id, state from payment where purpose = 'order' order by payment_id"
+    )
+    states = {row["payment_id"]: PaymentState(row["state"]) for row in orders}
+    held = [each for each, state in states.items() if state is PaymentState.AUTHORISED]
+    taken = [each for each, state in states.items() if state is PaymentState.CAPTURED]
+    begun = [each for each, state in states.items() if state in (PaymentState.OPEN, PaymentState.DECLINED)]
     commands: list[tuple[float, Callable[[], None]]] = [
         (3, lambda: _begin_charge(world, process)),
-        (2, lambda: _begin_open(world, process)),
-        (4, lambda: _begin_pay(world, process)),
-        (2, lambda: _begin_refund(world, process)),
-        (2, lambda: _begin_top_up(world, process)),
+        (1 if len(begun) < 3 else 0, lambda: _begin_open(world, process)),
+        (3 if begun else 0, lambda: _begin_authorise(world, process, begun)),
+        (3 if held else 0, lambda: _begin_capture(world, process, held)),
+        (0.3 if held else 0, lambda: _begin_void(world, process, held)),
+        (2 if taken else 0, lambda: _begin_refund(world, process, taken)),
+        (0.5, lambda: _begin_authorise(world, process, world.payment_ids)),
+        (1.5, lambda: _begin_top_up(world, process)),
         (5, lambda: world.stage.start("collect", process.collection.worker.step(at_once=True))),
         (1, lambda: world.stage.start("recover", process.recovery.step(at_once=True))),
         (1, lambda: _begin_webhook(world, process)),
         (0.2, lambda: world.stage.start("close", process.closing.begin(ANN))),
         (0.2, lambda: world.stage.start("open", process.wallets.store.open_wallet(ANN, world.clock.now()))),
-        (0.2, lambda: _begin_new_card(world, process)),
+        (0.4, lambda: _begin_new_card(world, process)),
         (2 if debts else 0, lambda: _begin_bill(world, process, [row["bill_id"] for row in debts])),
     ]
     [begin] = world.rng.choices([each for _, each in commands], [weight for weight, _ in commands])
@@ -105,7 +130,10 @@ async def begin_command(world: World) -> None:
 def _begin_charge(world: World, process: Process) -> None:
     """A few rides at once, some of them told before; or a part of a ride is given back."""
     rng = world.rng
-    charges = [_charge(world) for _ in range(rng.choice([1, 1, 2]))]
+    charges = [
+        _charge(world, rng.choice((ANN, ANN, BEN, BEN, CAS)), rng.choice([30, 178, 210, 600]))
+        for _ in range(rng.choice([1, 1, 2]))
+    ]
     if world.charges and rng.random() < 0.4:
         charges.append(rng.choice(list(world.charges.values())))
     if world.charges and rng.random() < 0.25:
@@ -116,12 +144,12 @@ def _begin_charge(world: World, process: Process) -> None:
     world.stage.start(f"charge {len(charges)}", _charge_all(world, process, charges))
 
 
-def _charge(world: World) -> Charge:
+def _charge(world: World, who: str, amount: int) -> Charge:
     charge_id = world.uuid()
     return Charge(
         charge_id=charge_id,
-        customer_id=world.rng.choice((ANN, ANN, BEN, BEN, CAS)),
-        amount=yen(world.rng.choice([30, 178, 210, 600])),
+        customer_id=who,
+        amount=yen(amount),
         reference=f"travel:{charge_id}",
         service_date=world.clock.now().astimezone(CITY).date(),
         modes=("subway",),
@@ -154,19 +182,19 @@ def _begin_open(world: World, process: Process) -> None:
     world.stage.start(f"open {who} {amount.amount_minor}", opening)
 
 
-def _begin_pay(world: World, process: Process) -> None:
-    if not world.payment_ids:
-        return
-    rng, payment_id = world.rng, world.rng.choice(world.payment_ids)
-    method = rng.choice([WALLET, WALLET, f"{MANDATE_PREFIX}{MANDATE_ID}", VISA])
-    what = rng.choice(["authorise", "authorise", "capture", "capture", "void"])
-    if what == "void":
-        world.stage.start("void", _void(world, process, payment_id))
-    elif what == "capture":
-        world.stage.start("capture", process.handlers.capture(payment_id=payment_id))
-    else:
-        work = process.handlers.authorise(payment_id=payment_id, payment_method=method)
+def _begin_authorise(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
+    if payment_ids:
+        method = world.rng.choice([WALLET, WALLET, f"{MANDATE_PREFIX}{MANDATE_ID}", VISA])
+        work = process.handlers.authorise(payment_id=world.rng.choice(payment_ids), payment_method=method)
         world.stage.start(f"authorise {method[:7]}", work)
+
+
+def _begin_capture(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
+    world.stage.start("capture", process.handlers.capture(payment_id=world.rng.choice(payment_ids)))
+
+
+def _begin_void(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
+    world.stage.start("void", _void(world, process, world.rng.choice(payment_ids)))
 
 
 async def _void(world: World, process: Process, payment_id: UUID) -> Payment:
@@ -176,10 +204,8 @@ async def _void(world: World, process: Process, payment_id: UUID) -> Payment:
     return payment
 
 
-def _begin_refund(world: World, process: Process) -> None:
-    if not world.payment_ids:
-        return
-    rng, payment_id = world.rng, world.rng.choice(world.payment_ids)
+def _begin_refund(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
+    rng, payment_id = world.rng, world.rng.choice(payment_ids)
     number, amount = rng.choice([1, 2]), rng.choice([60, 100])
     refund_id = uuid5(payment_id, f"refund {number}")
     _, known = world.refund_ids.setdefault(refund_id, (payment_id, amount))
