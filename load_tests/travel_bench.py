@@ -16,7 +16,7 @@ Protocol, fixed before any number was read (workload travel-1):
 4. Bare: the same taps are read in medium order and as many rows as media written by COPY twice, by one
    process: the least that any rating does. The figure is also given as a ratio to it,
    and CPU time by tap of the workers (from the common start on) and of the server is, which other work on
-   the machine changes least.
+   the machine changes least. Seconds of the two stages, rating and charging, are added up over the workers.
 5. Afterwards the charges' sum must be the ledger's receivables and unearned fares, each medium must have a
    day, and a hundred media are rated again by the pure function and compared.
 
@@ -29,13 +29,14 @@ import asyncio
 import json
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -166,23 +167,29 @@ async def open_services(url: str, folder: Path, *, set_size: int) -> tuple[Trave
 
 
 async def work(url: str, folder: Path, *, set_size: int) -> None:
-    """What one worker does: rate and post until nothing is due. Prints its CPU seconds."""
+    """What one worker does: rate and post until nothing is due. Prints seconds by stage, and of CPU."""
     travel, databases = await open_services(url, folder, set_size=set_size)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    started_s = _cpu_s()
+    spent: dict[str, float] = defaultdict(float)
     rated = posted = 1
     while rated or posted:
-        rated = await travel.rater.rate_some()
-        posted = await travel.charger.charge_some()
+        with spending(spent, "rating"):
+            rated = await travel.rater.rate_some()
+        with spending(spent, "charging"):
+            posted = await travel.charger.charge_some()
     for database in databases:
         await database.close()
-    print(_cpu_s() - started_s, flush=True)
+    print(json.dumps(spent), flush=True)
 
 
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+@contextmanager
+def spending(spent: dict[str, float], stage: str) -> Iterator[None]:
+    """Add what a stage takes, by the clock and of the process's CPU."""
+    seconds, cpu_s = time.perf_counter(), time.process_time()
+    yield
+    spent[f"{stage}_s"] += time.perf_counter() - seconds
+    spent[f"{stage}_cpu_s"] += time.process_time() - cpu_s
 
 
 async def enrol(url: str, media: int) -> None:
@@ -229,8 +236,8 @@ async def lay_out(url: str, *, media: int, seed: int, day: date) -> int:
     return len(rows)
 
 
-def run_workers(url: str, folder: Path, *, workers: int, set_size: int) -> tuple[float, float]:
-    """Seconds from the common start to the last worker's end, and the workers' CPU seconds."""
+def run_workers(url: str, folder: Path, *, workers: int, set_size: int) -> tuple[float, dict[str, float]]:
+    """Seconds from the common start to the last worker's end, and the workers' seconds by stage, added up."""
     command = [sys.executable, "-m", "load_tests.travel_bench", "--work", url, "--folder", str(folder)]
     processes = [
         subprocess.Popen(  # noqa: S603 - this very module
@@ -252,7 +259,8 @@ def run_workers(url: str, folder: Path, *, workers: int, set_size: int) -> tuple
         process.stdin.flush()
     outputs = [process.communicate()[0] for process in processes]
     took = time.perf_counter() - started
-    return took, sum(float(output) for output in outputs)
+    spent = [json.loads(output) for output in outputs]
+    return took, {name: sum(each[name] for each in spent) for name in spent[0]}
 
 
 def server_cpu_s(folder: Path) -> float:
@@ -347,7 +355,7 @@ def run(url: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         run_workers(url, folder, workers=asked.workers, set_size=asked.set)
     count = asyncio.run(lay_out(url, media=media, seed=asked.seed, day=DAY))
     server_before_s = server_cpu_s(folder)
-    took, cpu_s = run_workers(url, folder, workers=asked.workers, set_size=asked.set)
+    took, spent = run_workers(url, folder, workers=asked.workers, set_size=asked.set)
     server_s = server_cpu_s(folder) - server_before_s
     charged = asyncio.run(check(url, folder, media=media, days=[*earlier, DAY]))
     bare_s = asyncio.run(measure_bare(url, media))
@@ -358,7 +366,10 @@ def run(url: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         "workers": asked.workers,
         "seconds": round(took, 1),
         "taps_per_s": round(count / took),
-        "worker_cpu_us_per_tap": round(cpu_s / count * 1e6, 1),
+        "rating_s": round(spent["rating_s"], 1),
+        "charging_s": round(spent["charging_s"], 1),
+        "rating_cpu_us_per_tap": round(spent["rating_cpu_s"] / count * 1e6, 1),
+        "charging_cpu_us_per_tap": round(spent["charging_cpu_s"] / count * 1e6, 1),
         "server_cpu_us_per_tap": round(server_s / count * 1e6, 1),
         "bare_seconds": round(bare_s, 1),
         "ratio_to_bare": round(took / bare_s, 1),
