@@ -89,6 +89,10 @@ class Asked:
         return self._hash
 
 
+Prices = dict[tuple[Ends, ...], tuple[Fare, ...] | None]
+"""Fares of chains, for those of whom the same is asked."""
+
+
 def route_of_stop(stop: Stop) -> str:
     """The route that a gate's stop id tells: `demo:Toei.Oedo.Tochomae` -> `Toei.Oedo`; else ""."""
     parts = without_feed(stop.stop_id).split(".")
@@ -96,7 +100,10 @@ def route_of_stop(stop: Stop) -> str:
 
 
 class FareBook:
-    """What chains of rides cost under one tariff folder. It remembers every answer."""
+    """What chains of rides cost under one tariff folder. It remembers every answer.
+
+    Prices are remembered by version of the tariff: a pair of stations asked about today is known tomorrow.
+    """
 
     def __init__(
         self,
@@ -113,7 +120,8 @@ class FareBook:
         self.name_of = name_of
         self._route_of = route_of
         self._known: dict[Hashable, object] = {}
-        self._prices: dict[Asked, dict[tuple[Ends, ...], tuple[Fare, ...] | None]] = {}
+        self._prices: dict[Asked, Prices] = {}
+        self._prices_alike: dict[Hashable, Prices] = {}
         self._same: dict[date, dict[Ends, bool]] = {}
         self._bound: dict[tuple[date, bool], dict[Ends, timedelta | None]] = {}
 
@@ -150,7 +158,7 @@ class FareBook:
         """The fares of rides that are bound to one another; None where no tariff prices them."""
         known = self._prices.get(asked)
         if known is None:
-            known = self._prices[asked] = {}
+            known = self._prices[asked] = self._find_prices_alike(asked)
         if chain not in known:
             known[chain] = self._price(asked, chain)
         return known[chain]
@@ -185,6 +193,11 @@ class FareBook:
         if place is None:
             return None
         return self._plain(place, 0, f"{name} 係員による免除", f"{name}, waived by staff")
+
+    def _find_prices_alike(self, asked: Asked) -> Prices:
+        """The prices of all days on which the same version of the tariff is in force: they are the same."""
+        version = self.engine.tariff_on(asked.day)
+        return self._prices_alike.setdefault((version, asked.rider, asked.medium, asked.company), {})
 
     def _remember(self, key: Hashable, find: Callable[[], Answer]) -> Answer:
         if key not in self._known:
