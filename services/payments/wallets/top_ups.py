@@ -88,10 +88,13 @@ class TopUps:
         self, *, top_up_id: UUID, traveller_id: str, amount: Money, payment_method: str
     ) -> TopUpRow | TopUpVerdict:
         """The traveller's own wish, driven as far as it goes; or why not. Raises WalletNotFound."""
-        wallet = await self._store.get_wallet(traveller_id)
+        await self._store.get_wallet(traveller_id)
         balance_minor = await self._books.get_balance(traveller_wallet(traveller_id))
         row = _top_up(top_up_id, traveller_id, amount, self._now(), payment_method=payment_method)
         async with self._context.database.transaction() as tx:
+            # Locked: one that is being closed in this moment is not filled.
+            wallet = await self._store.lock_wallet(tx, traveller_id)
+            assert wallet is not None, "a wallet is closed, never deleted"
             known = await self._store.find_top_up(tx, top_up_id)
             if known is None:
                 verdict = decide_top_up(

@@ -11,9 +11,10 @@ import pytest
 from payments.accounts import REFUNDS_DUE, counter_cash
 from payments.money import yen
 from payments.ports import Charge, CollectionPort, PaymentState
+from services.payments.books import Books
 from services.platform.auth import Role
 from tests.services.payments.running import RunningStandIn
-from tests.services.payments.wallet_setting import WalletSetting, wallet_setting
+from tests.services.payments.wallet_setting import VISA, WalletSetting, wallet_setting
 
 
 @pytest.fixture
@@ -109,3 +110,22 @@ async def test_a_process_that_died_while_closing_is_followed(setting: WalletSett
     assert (await setting.get("/api/wallet"))["state"] == "closed"
     assert await setting.captured_at_the_provider() == 0
     await setting.check_match()
+
+
+async def test_a_wallet_that_closes_meanwhile_is_not_filled(
+    setting: WalletSetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The top-up has seen an open wallet; it is closed before the top-up is written down."""
+    await setting.put("/api/wallet")
+    get_balance = Books.get_balance
+
+    async def close_first(books: Books, account_id: str) -> int:
+        monkeypatch.setattr(Books, "get_balance", get_balance)
+        assert (await close(setting))[1]["state"] == "closed"
+        return await get_balance(books, account_id)
+
+    monkeypatch.setattr(Books, "get_balance", close_first)
+    body = {"amount": 1000, "payment_method": VISA}
+    status, answer = await setting.house.call("POST", "/api/wallet/top-ups", body=body)
+    assert (status, answer["code"]) == (409, "wallet_not_open")
+    assert await setting.captured_at_the_provider() == 0
