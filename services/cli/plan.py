@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -13,11 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.errors import CommandFailed
+from services.cli.plan_map import draw_map, draw_page, frame_of, list_shown
 from services.cli.servers import house_url
 from services.platform.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 _OK = 200
+_MOVING = timedelta(minutes=10)
+"""What moves within so many minutes shows where the lines run."""
+_ZOOM = "10"
+"""Without buses, which would fill the map."""
 _SIGNS = {
     "WALK": "徒歩 walk",
     "SUBWAY": "地下鉄 subway",
@@ -39,6 +45,9 @@ def plan(
     cheapest: Annotated[bool, typer.Option("--cheapest", help="The cheapest journey first.")] = False,
     language: Annotated[str, typer.Option(help="Names in ja, en, ko, zh-Hans where known.")] = "",
     count: Annotated[int, typer.Option(help="Journeys at least, if there are so many.", min=1, max=20)] = 3,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help="Draw the journeys: a file ending in .svg or .html.")
+    ] = None,
     url: Annotated[str, typer.Option(help="The running house; default: the one of this data folder.")] = "",
 ) -> None:
     """Show journeys with times, interchanges and prices.
@@ -47,8 +56,11 @@ def plan(
       maas plan 都庁前 大島 --at 2026-05-20T20:00
       maas plan Tochomae Takeshiba --language en
       maas plan 都庁前 竹芝 --cheapest
+      maas plan 都庁前 大島 --map journeys.svg
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
     """
+    if map_file is not None and map_file.suffix not in {".svg", ".html"}:
+        raise CommandFailed(f"--map {map_file}: end the file's name in .svg or .html.")
     settings = Settings.from_environment(os.environ)
     address = house_url(url, settings)
     query = {
@@ -65,6 +77,9 @@ def plan(
         query["language"] = language
     answer = asyncio.run(ask_plan(address, query))
     print_plan(answer, Console(highlight=False))
+    if map_file is not None and list_shown(answer):
+        map_file.write_text(asyncio.run(ask_map(address, answer, as_page=map_file.suffix == ".html")))
+        typer.echo(f"Drawn in {map_file}.")
 
 
 def _checked_time(text: str) -> str:
@@ -76,19 +91,38 @@ def _checked_time(text: str) -> str:
 
 async def ask_plan(url: str, query: dict[str, str]) -> dict[str, Any]:
     """What the house at `url` answers to /api/v6/plan. Raises CommandFailed with the cure."""
+    status, answer = await _ask(url, "/api/v6/plan", query)
+    if status != _OK:
+        raise CommandFailed(f"{answer.get('title', 'No answer')}. {answer.get('detail', '')}")
+    plan_answer: dict[str, Any] = answer
+    return plan_answer
+
+
+async def ask_map(url: str, answer: dict[str, Any], *, as_page: bool) -> str:
+    """The journeys of an answer drawn on the network around them; a page, or the bare SVG."""
+    shown = list_shown(answer)
+    frame = frame_of(shown)
+    box = {"min": f"{frame.south:.6f},{frame.west:.6f}", "max": f"{frame.north:.6f},{frame.east:.6f}"}
+    start = _time(min(itinerary["startTime"] for itinerary in shown))
+    minutes = {"startTime": start.isoformat(), "endTime": (start + _MOVING).isoformat()}
+    stops_status, stops = await _ask(url, "/api/v6/map/stops", box | {"grouped": "true"})
+    hops_status, hops = await _ask(url, "/api/v6/map/trips", {**box, **minutes, "zoom": _ZOOM})
+    # Where there is too much to tell, the journeys are drawn all the same.
+    svg = draw_map(answer, stops if stops_status == _OK else [], hops if hops_status == _OK else [])
+    return draw_page(svg, f"{answer['from']['name']} → {answer['to']['name']}") if as_page else svg
+
+
+async def _ask(url: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
     try:
         async with (
             aiohttp.ClientSession(url, timeout=_TIMEOUT) as session,
-            session.get("/api/v6/plan", params=query) as response,
+            session.get(path, params=query) as response,
         ):
-            answer: dict[str, Any] = await response.json(content_type=None)
+            return response.status, await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CommandFailed(
             f"No house answers on {url} ({error}). Start it with `maas up` and ask again."
         ) from error
-    if response.status != _OK:
-        raise CommandFailed(f"{answer.get('title', 'No answer')}. {answer.get('detail', '')}")
-    return answer
 
 
 def print_plan(answer: dict[str, Any], console: Console) -> None:

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from services.cli.errors import CommandFailed
-from services.cli.plan import ask_plan, plan, print_plan
+from services.cli.plan import ask_map, ask_plan, plan, print_plan
+from services.cli.plan_map import list_shown
 from tests.services.planner.conftest import PlanningHouse
 
 ASKED = {"fromPlace": "都庁前", "toPlace": "大島 元町", "time": "2026-05-20T20:00:00", "numItineraries": "1"}
@@ -80,3 +81,13 @@ async def test_without_a_house_the_cure_is_told() -> None:
 def test_a_time_that_is_none_is_refused() -> None:
     with pytest.raises(CommandFailed, match="2026-05-20T20:00"):
         plan("A", "B", at="tomorrow", arrive_by=False, language="", count=1, url="")
+
+
+async def test_the_journeys_are_drawn_on_the_network(planning: PlanningHouse) -> None:
+    url = str(planning.house.client.make_url(""))
+    answer = await ask_plan(url, ASKED)
+    svg = await ask_map(url, answer, as_page=False)
+    assert svg.startswith("<svg")
+    assert svg.count("<polyline") == sum(len(each["legs"]) for each in list_shown(answer))
+    assert "元町港" in svg
+    assert 'fill="#bbb"' in svg  # the network's stops behind them
