@@ -12,7 +12,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, NamedTuple
 
-WIDTH, HEIGHT, KEY_WIDTH = 900.0, 700.0, 340.0
+WIDTH, HEIGHT, KEY_WIDTH = 900.0, 700.0, 480.0
 _MARGIN = 50.0
 _COLOURS = ("#d7263d", "#1b5e9e", "#2e933c", "#f46036", "#7b3fa0", "#00838f")
 SHOWN_MAX = len(_COLOURS)
@@ -36,14 +36,17 @@ class Frame(NamedTuple):
 
 
 def frame_of(itineraries: Sequence[dict[str, Any]]) -> Frame:
-    """The frame that holds all places of the itineraries."""
+    """The frame that holds all places of the itineraries in its middle, as wide and tall as the paper."""
     points = [(each["lat"], each["lon"]) for itinerary in itineraries for each in _places(itinerary)]
     south, north = min(lat for lat, _ in points), max(lat for lat, _ in points)
     west, east = min(lon for _, lon in points), max(lon for _, lon in points)
     shrink = math.cos(math.radians((south + north) / 2))
     tall, wide = max(north - south, 0.002), max((east - west) * shrink, 0.002)
     scale = min((HEIGHT - 2 * _MARGIN) / tall, (WIDTH - 2 * _MARGIN) / wide)
-    return Frame(south, west, north, east, scale)
+    lat, lon = (south + north) / 2, (west + east) / 2
+    half_tall = (HEIGHT / 2 - _MARGIN) / scale
+    half_wide = (WIDTH / 2 - _MARGIN) / scale / shrink
+    return Frame(lat - half_tall, lon - half_wide, lat + half_tall, lon + half_wide, scale)
 
 
 def list_shown(answer: dict[str, Any]) -> list[dict[str, Any]]:
