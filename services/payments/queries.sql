@@ -173,7 +173,7 @@ where r.state <> 'refused_exceeds_captured' and p.charge_id is not null and not 
 -- What is not where its owner wants it, and failed refunds that somebody must look at.
 select 'payment' as kind, payment_id as subject_id, state, attempts, coalesce(last_error, '') as last_error,
     extract(epoch from clock_timestamp() - updated_at)::float8 as age_s
-from payment where next_attempt_at is not null
+from payment where next_attempt_at is not null and not (state = 'authorised' and wanted = 'authorised')
 union all
 select 'refund', refund_id, state, attempts, coalesce(failure, last_error, ''),
     extract(epoch from clock_timestamp() - updated_at)::float8

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from payments.ports import RefundState
 from services.payments.books import Books
 from services.payments.drive import PaymentDriver
 from services.payments.provider import News
@@ -137,7 +138,12 @@ class Recovery:
         await self._store.rest_payment(await self._payments.look(row["payment_id"]))
 
     async def _drive_refund(self, row: Any) -> None:
-        await self._store.rest_refund(await self._refunds.drive(row["refund_id"]))
+        """A paid one is taken up only when the provider's balance shows that it came back."""
+        refund_id = row["refund_id"]
+        known = await self._store.get_refund(refund_id)
+        is_paid = known.refund.state is RefundState.SUCCEEDED
+        go_on = self._refunds.look if is_paid else self._refunds.drive
+        await self._store.rest_refund(await go_on(refund_id))
 
     async def _note_webhook(self, row: Any, error: str) -> None:
         await self._store.note_webhook_failure(row["event_id"], row["attempts"], error)

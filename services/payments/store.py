@@ -24,6 +24,8 @@ TAKE_UP_S = 30.0
 """A driver that died is followed by another after so long."""
 LOOK_AGAIN_S = 60.0
 """A traveller who must act, or a refund on its way, is looked at again after so long."""
+HOLD_LOOK_S = 6 * 3600.0
+"""A card's hold expires after days, and the news of it may be lost: it is looked at again after so long."""
 _PAUSE_S_MAX = 300.0
 
 
@@ -320,6 +322,8 @@ def pause_s(attempts: int) -> float:
 def _next_payment_look_s(row: PaymentRow) -> float | None:
     if not row.is_settled:
         return TAKE_UP_S
+    if row.payment.state is PaymentState.AUTHORISED and row.provider_id is not None:
+        return HOLD_LOOK_S
     return LOOK_AGAIN_S if row.payment.state is PaymentState.REQUIRES_ACTION else None
 
 

@@ -158,6 +158,9 @@ class Collector:
             raise NotYet("no refund of ours has this id")
         if row["amount_minor"] != abs(movement.amount_minor):
             raise NotYet(f"refund {row['refund_id']} is of {row['amount_minor']} here")
+        if meaning is Meaning.REFUND_RETURNED and row["outcome"] == RefundOutcome.PAID:
+            # The webhook that tells of it may be lost for good: the refund is looked at because of this.
+            await self._store.wake_refund(row["refund_id"])
         step = _REFUND_ENTRY.get((meaning, RefundOutcome(row["outcome"])))
         if step is None:
             raise NotYet(f"refund {row['refund_id']} is {row['outcome']} here")

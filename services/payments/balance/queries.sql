@@ -43,6 +43,10 @@ select payment_id, state, captured_minor from payment where charge_id = $1
 -- Index: refund_provider_id_key.
 select refund_id, outcome, amount_minor from refund where provider_id = $1
 
+-- name: wake_refund
+-- A paid refund that came back is due. Locks: the row.
+update refund set next_attempt_at = clock_timestamp() where refund_id = $1 and outcome = 'paid'
+
 -- name: save_payout
 insert into provider_payout
     (payout_id, amount_minor, state, is_automatic, is_itemised, arrives_at, created_at)

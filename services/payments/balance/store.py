@@ -88,6 +88,10 @@ class BalanceStore:
         """refund_id, outcome and amount_minor of the refund with this provider's id, or None."""
         return await self._database.fetchrow(queries["find_refund"], provider_id)
 
+    async def wake_refund(self, refund_id: UUID) -> None:
+        """The recovery worker asks the provider about this paid refund now."""
+        await self._database.execute(queries["wake_refund"], refund_id)
+
     async def save_payout(self, report: PayoutReport) -> bool:
         """Keep where a payout is; returns whether it was reconciled before."""
         is_reconciled: bool = await self._database.fetchval(

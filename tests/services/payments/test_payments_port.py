@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -170,6 +170,22 @@ async def test_a_hold_that_expires_at_the_provider_is_voided_here(setting: Setti
     assert (setting.pending(), setting.net(UNEARNED_FARES)) == (0, 0)
 
 
+async def test_a_hold_whose_end_nobody_told_is_found_by_looking(setting: Setting) -> None:
+    """No webhook comes. The hold is due within hours, is no unfinished work, and is then found void."""
+    payment = await setting.open()
+    await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    [row] = await setting.rows("select next_attempt_at - clock_timestamp() as due_in from payment")
+    assert timedelta(hours=5) < row["due_in"] <= timedelta(hours=6)
+    assert (await setting.reconciliation())["unfinished"] == []
+    [intent] = setting.stand_in.inner.book.list_all("payment_intent")
+    await setting.stand_in.control(f"expire/{intent['id']}")
+    await setting.service.context.database.execute("update payment set next_attempt_at = clock_timestamp()")
+    await setting.until(payment.payment_id, PaymentState.VOIDED)
+    assert (setting.pending(), setting.net(UNEARNED_FARES)) == (0, 0)
+    [row] = await setting.rows("select next_attempt_at from payment")
+    assert row["next_attempt_at"] is None, "what is void is not looked at again"
+
+
 async def test_capture_of_an_expired_hold_is_void(setting: Setting) -> None:
     payment = await setting.open()
     await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
@@ -251,6 +267,23 @@ async def test_a_refund_that_comes_back_is_booked_back(setting: Setting) -> None
     answer = await setting.reconciliation()
     assert answer["is_matched"] is True
     assert [(each["kind"], each["state"]) for each in answer["unfinished"]] == [("refund", "failed")]
+
+
+async def test_a_refund_whose_return_nobody_told_is_found_on_the_balance(setting: Setting) -> None:
+    """No webhook of it comes, only the listing of the provider's balance: its failure moved money."""
+    payment = await setting.captured(method="pm_card_refundFail")
+    refund = await setting.refund(payment, 400)
+    [there] = setting.stand_in.inner.book.list_all("refund")
+    await setting.stand_in.control(f"refunds/{there['id']}", status="failed")
+
+    async def is_back() -> bool:
+        await setting.house.call("GET", "/api/payments/unmatched", role=Role.ADMIN)
+        return (await setting.refund(payment, 400, refund.refund_id)).state is RefundState.FAILED
+
+    await eventually(is_back)
+    assert len(await setting.told("RefundReturned")) == 1
+    assert setting.balances() == [-1250, 1250, 0]
+    assert (await setting.reconciliation())["is_matched"] is True
 
 
 async def test_earned_fares_cannot_be_refunded_before_they_are_taken_back(setting: Setting) -> None:
