@@ -79,9 +79,9 @@ def begin_command(world: World) -> None:
     commands: list[tuple[float, Callable[[], None]]] = [
         (0.5 if taken else 5, lambda: _begin_authorise(world, process, payment_id)),
         (1 if taken else 4, lambda: _begin_capture(world, process, payment_id)),
-        (0.4, lambda: world.stage.start("void", _void(world, process, payment_id))),
+        (0.4, lambda: world.stage.start("void", void(world, process, payment_id))),
         (6 if taken else 0.3, lambda: _begin_refund(world, process, payment_id)),
-        (3, lambda: _begin_webhook(world, process)),
+        (3, lambda: begin_webhook(world, process)),
         (0.7, lambda: world.stage.start("recover", process.recovery.step(at_once=True))),
         (0.5, lambda: world.stage.start("collect", process.collector.step(at_once=True))),
         (1.2, lambda: _begin_keep(world, process)),
@@ -112,7 +112,8 @@ def _begin_capture(world: World, process: Process, payment_id: UUID) -> None:
     world.stage.start("capture", process.handlers.capture(payment_id=payment_id))
 
 
-async def _void(world: World, process: Process, payment_id: UUID) -> Payment:
+async def void(world: World, process: Process, payment_id: UUID) -> Payment:
+    """Let a payment go, and remember that it was said to be."""
     payment = await process.handlers.void(payment_id=payment_id)
     if payment.state is PaymentState.VOIDED:
         world.voided.add(payment_id)
@@ -133,7 +134,8 @@ def _begin_refund(world: World, process: Process, payment_id: UUID) -> None:
     world.stage.start(f"refund {amount}", work)
 
 
-def _begin_webhook(world: World, process: Process) -> None:
+def begin_webhook(world: World, process: Process) -> None:
+    """Any event of the provider is brought, perhaps again."""
     events = world.stand_in.book.list_all("event")
     if events:
         event = world.rng.choice(events)

@@ -13,11 +13,11 @@ from payments.collection import CITY
 from payments.mandates import Mandate, MandateProduct
 from payments.money import yen
 from payments.payment import MANDATE_PREFIX, WALLET
-from payments.ports import Charge, ChargeStatus, Payment, PaymentState
+from payments.ports import Charge, ChargeStatus, PaymentState
 from payments.wallets import AutoTopUp
 from services.payments.stand_in import payouts
 from services.payments.stand_in.server import answer_late_ones
-from tests.simulation.payments_story import disturb
+from tests.simulation.payments_story import begin_webhook, disturb, void
 from tests.simulation.payments_world import NOW, Process, World
 
 ANN, BEN, CAS, MOM = PEOPLE = ("ann", "ben", "cas", "mom")
@@ -117,7 +117,7 @@ async def begin_command(world: World) -> None:
         (1.5, lambda: _begin_top_up(world, process)),
         (5, lambda: world.stage.start("collect", process.collection.worker.step(at_once=True))),
         (1, lambda: world.stage.start("recover", process.recovery.step(at_once=True))),
-        (1, lambda: _begin_webhook(world, process)),
+        (1, lambda: begin_webhook(world, process)),
         (0.2, lambda: world.stage.start("close", process.closing.begin(ANN))),
         (0.2, lambda: world.stage.start("open", process.wallets.store.open_wallet(ANN, world.clock.now()))),
         (0.4, lambda: _begin_new_card(world, process)),
@@ -194,14 +194,7 @@ def _begin_capture(world: World, process: Process, payment_ids: Sequence[UUID]) 
 
 
 def _begin_void(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
-    world.stage.start("void", _void(world, process, world.rng.choice(payment_ids)))
-
-
-async def _void(world: World, process: Process, payment_id: UUID) -> Payment:
-    payment = await process.handlers.void(payment_id=payment_id)
-    if payment.state is PaymentState.VOIDED:
-        world.voided.add(payment_id)
-    return payment
+    world.stage.start("void", void(world, process, world.rng.choice(payment_ids)))
 
 
 def _begin_refund(world: World, process: Process, payment_ids: Sequence[UUID]) -> None:
@@ -232,13 +225,6 @@ def _begin_top_up(world: World, process: Process) -> None:
         top_up_id=top_up_id, traveller_id=ANN, amount=yen(300), payment_method=card
     )
     world.stage.start(f"top up {card}", work)
-
-
-def _begin_webhook(world: World, process: Process) -> None:
-    events = world.stand_in.book.list_all("event")
-    if events:
-        event = world.rng.choice(events)
-        world.stage.start(f"webhook {event['type']}", world.deliver(process.recovery, event))
 
 
 def _begin_new_card(world: World, process: Process) -> None:
