@@ -116,12 +116,12 @@ class Decision:
             *self._list_transfer_columns(),
             self.now,
             *self._list_account_columns(lane),
-            expired,
+            expired or None,
         )
 
-    def _list_transfer_columns(self) -> tuple[Sequence[object], ...]:
+    def _list_transfer_columns(self) -> tuple[Sequence[object] | None, ...]:
         written = [transfer for transfer, _ in self.ledger.log]
-        refusals: list[object] = []
+        refusals: list[object] | None = None
         if self.ledger.refusals:
             refusals = [None] * len(written) + [status.value for _, status in self.ledger.refusals]
             written += [transfer for transfer, _ in self.ledger.refusals]
@@ -134,21 +134,21 @@ class Decision:
             _once_if_alike([each.code for each in written]),
             _once_if_alike([each.reference for each in written]),
             _once_if_alike([each.kind for each in written]),
-            _or_empty([each.pending_id for each in written]),
-            _or_empty([each.linked for each in written]),
-            _or_empty([each.timeout_s for each in written]),
+            _or_none([each.pending_id for each in written]),
+            _or_none([each.linked for each in written]),
+            _or_none([each.timeout_s for each in written]),
             _once_if_alike([each.effective_at for each in written]),
             refusals,
         )
 
-    def _list_account_columns(self, lane: int) -> tuple[Sequence[object], ...]:
+    def _list_account_columns(self, lane: int) -> tuple[Sequence[object] | None, ...]:
         """The changes, in the order of their accounts: all writers visit them so, hence no deadlock."""
         if not self._changes:
-            return ((),) * 11
+            return (None,) * 11
         names, guarded, *columns = zip(*sorted(self._changes), strict=True)
         debits, credits_, *others = columns
         lanes = [0 if each else lane for each in guarded]
-        return (names, lanes, debits, credits_, *map(_or_empty, others[:2]), *map(_or_void, others[2:]))
+        return (names, lanes, debits, credits_, *map(_or_none, others[:2]), *map(_unless_void, others[2:]))
 
     def _note_changes(self) -> None:
         """What each account gains, and upon what that depends.
@@ -196,14 +196,14 @@ class Decision:
         return frozenset(released & moved)
 
 
-def _or_empty(column: Sequence[object]) -> Sequence[object]:
-    """The column, or nothing when nothing stands in it: it is carried and read for nothing."""
-    return column if any(column) else ()
+def _or_none(column: Sequence[object]) -> Sequence[object] | None:
+    """The column, or nothing when nothing stands in it: it is not carried, and read for nothing."""
+    return column if any(column) else None
 
 
-def _or_void(column: Sequence[object]) -> Sequence[object]:
+def _unless_void(column: Sequence[object]) -> Sequence[object] | None:
     """The column, or nothing when it is null throughout: here 0 says something."""
-    return () if column.count(None) == len(column) else column
+    return None if column.count(None) == len(column) else column
 
 
 def _once_if_alike(column: Sequence[object]) -> Sequence[object]:
