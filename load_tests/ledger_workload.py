@@ -55,6 +55,21 @@ class Workload:
 
 async def prepare(database: Database, ledger: LedgerHandlers) -> None:
     """Accounts and funds, and the bare schema with the same rows and indexes."""
+    await fund(ledger)
+    for statement in (
+        "create schema bare",
+        "create table bare.transfers (like transfers including all)",
+        _BARE_ACCOUNTS,
+        "insert into bare.transfers overriding system value select * from transfers",
+        _FILL_ACCOUNTS,
+        "select setval(pg_get_serial_sequence('bare.transfers', 'sequence'), max(sequence)) from transfers",
+    ):
+        await database.execute(statement)
+    await settle_tables(database, "transfers", "accounts", "bare.transfers", "bare.accounts")
+
+
+async def fund(ledger: LedgerHandlers) -> None:
+    """Open the accounts, and give riders money to spend."""
     riders = [
         Account(account_id=f"rider:{each}", bound=Bound.DEBITS_MUST_NOT_EXCEED_CREDITS)
         for each in range(RIDERS)
@@ -75,23 +90,11 @@ async def prepare(database: Database, ledger: LedgerHandlers) -> None:
             for number, account in enumerate(riders[start : start + 5000])
         ]
         assert all(status.is_done for status in await ledger.post(transfers=funding)), "riders have money"
-    for statement in (
-        "create schema bare",
-        "create table bare.transfers (like transfers including all)",
-        _BARE_ACCOUNTS,
-        "insert into bare.transfers overriding system value select * from transfers",
-        _FILL_ACCOUNTS,
-    ):
-        await database.execute(statement)
-    await settle_tables(database)
 
 
-async def settle_tables(database: Database) -> None:
-    """Let both sides start alike: the next sequence, statistics, and nothing left to write."""
-    await database.execute(
-        "select setval(pg_get_serial_sequence('bare.transfers', 'sequence'), max(sequence)) from transfers"
-    )
-    for table in ("transfers", "accounts", "bare.transfers", "bare.accounts"):
+async def settle_tables(database: Database, *tables: str) -> None:
+    """Let what follows start alike: statistics, and nothing left to write."""
+    for table in tables:
         await database.pool.execute(f"vacuum analyze {table}", timeout=3600)
     await database.pool.execute("checkpoint", timeout=3600)
 
@@ -176,9 +179,11 @@ async def grow(database: Database, rows: int, *, seed: int) -> None:
         await database.execute(_GROW, chunk, OPERATORS, RIDERS, EFFECTIVE_AT)
         count += chunk
     await database.pool.execute(_MOVE_BALANCES, loaded_after, timeout=3600)
-    for statement in indexes:
-        await database.pool.execute(statement, timeout=3600)
-    await settle_tables(database)
+    async with database.session() as session:
+        await session.execute("set maintenance_work_mem = '512MB'")
+        for statement in indexes:
+            await session.execute(statement, timeout=3600)
+    await settle_tables(database, "transfers", "accounts")
 
 
 async def _last(database: Database) -> int:
@@ -206,7 +211,11 @@ _MOVE_BALANCES = """
 
 
 async def _drop_indexes(database: Database) -> list[str]:
-    """Take the indexes of transfers away. Returns the statements that build them again."""
+    """Take the indexes of transfers away. Returns the statements that build them again.
+
+    Those written at random are built as full as they become by growing row by row: pages that split in
+    halves are 70 % full in the middle of their lives.
+    """
     rows = await database.fetch(
         "select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition, indisprimary "
         "from pg_index where indrelid = 'transfers'::regclass order by indisprimary"
@@ -215,8 +224,13 @@ async def _drop_indexes(database: Database) -> list[str]:
     for row in rows:
         if row["indisprimary"]:
             await database.execute(f"alter table transfers drop constraint {row['name']}")
-            again.append("alter table transfers add primary key (transfer_id)")
+            again.append(f"alter table transfers add primary key (transfer_id) {_AS_GROWN}")
         else:
             await database.execute(f"drop index {row['name']}")
-            again.append(row["definition"])
+            definition: str = row["definition"]
+            at_random = "(debit, sequence)"
+            again.append(definition.replace(at_random, f"{at_random} {_AS_GROWN}"))
     return again
+
+
+_AS_GROWN = "with (fillfactor = 70)"
