@@ -392,6 +392,7 @@ async def test_a_failure_that_comes_late_leaves_a_settled_payment_alone(setting:
     store = PaymentsStore(setting.service.context.database)
     before = await store.get_payment(payment.payment_id)
     await setting.port.authorise(payment_id=payment.payment_id, payment_method=VISA)
+    await setting.port.capture(payment_id=payment.payment_id)
     await store.note_payment_failure(before, "too late")
     [row] = await setting.rows("select next_attempt_at, last_error from payment")
     assert (row["next_attempt_at"], row["last_error"]) == (None, None)
