@@ -94,12 +94,13 @@ class ServiceClock:
         return day
 
     def _remember(self, day: date) -> None:
-        begins, ends = self.start_of(day), self.start_of(day + _ONE_DAY)
+        begins, ends = self.start_of(day).astimezone(UTC), self.start_of(day + _ONE_DAY).astimezone(UTC)
         if len(self._days) >= DAYS_REMEMBERED_MAX:
             self._days.clear()
-        # Where clocks are put back across the day's beginning, an hour belongs to it twice: asked every time.
-        is_plain = begins.utcoffset() == ends.utcoffset()
-        self._days[day] = (begins.astimezone(UTC), ends.astimezone(UTC), day) if is_plain else _NEVER
+        # Where clocks are changed across a beginning, its wall time comes twice or never: asked every time. From
+        # UTC and back, since a wall time that never comes has the offset of before.
+        is_plain = begins.astimezone(self.zone).utcoffset() == ends.astimezone(self.zone).utcoffset()
+        self._days[day] = (begins, ends, day) if is_plain else _NEVER
 
     def week_of(self, instant: datetime) -> date:
         """The Monday of the week that an instant's service day belongs to."""

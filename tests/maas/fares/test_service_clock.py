@@ -39,3 +39,10 @@ def test_an_hour_that_clocks_go_back_through_belongs_to_two_days() -> None:
         date(2026, 10, 24),
         date(2026, 10, 25),
     ]
+
+
+def test_a_beginning_that_clocks_jump_over_is_where_they_land() -> None:
+    clock = ServiceClock(zone=ZoneInfo("Europe/Berlin"), starts_at=time(2, 30))
+    # On the wall noon, then 03:10 of the next day: there was no 02:30, and 03:10 is past it.
+    days = [clock.day_of(datetime(2026, 3, day, hour, 10, tzinfo=UTC)) for day, hour in ((28, 11), (29, 1))]
+    assert days == [date(2026, 3, 28), date(2026, 3, 29)]
