@@ -97,8 +97,8 @@ class ServiceClock:
         begins, ends = self.start_of(day).astimezone(UTC), self.start_of(day + _ONE_DAY).astimezone(UTC)
         if len(self._days) >= DAYS_REMEMBERED_MAX:
             self._days.clear()
-        # Where clocks are changed across a beginning, its wall time comes twice or never: asked every time. From
-        # UTC and back, since a wall time that never comes has the offset of before.
+        # Where clocks are changed across a beginning, its wall time comes twice or never: asked every time.
+        # From UTC and back, since a wall time that never comes has the offset of before.
         is_plain = begins.astimezone(self.zone).utcoffset() == ends.astimezone(self.zone).utcoffset()
         self._days[day] = (begins, ends, day) if is_plain else _NEVER
 
