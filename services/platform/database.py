@@ -50,11 +50,11 @@ class Database:
         )
 
     async def close(self) -> None:
-        """Close the pool; running queries end first, for at most ten seconds."""
+        """Close the pool; running queries end first, for at most five seconds."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(5):
                     await pool.close()
             except TimeoutError:
                 pool.terminate()

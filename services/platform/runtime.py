@@ -58,8 +58,8 @@ class Runtime:
         for service in reversed(self._services):
             for step in service.on_stop:
                 await step()
-        for service in self._services:
-            await service.context.database.close()
+        # Side by side: each may wait some seconds for what still runs, and there are a dozen of them.
+        await asyncio.gather(*(service.context.database.close() for service in self._services))
 
     def _subscribe(self, service: Service) -> None:
         if not service.subscriptions:

@@ -78,7 +78,7 @@ async def finish_and_audit(database_url: str, stand_in: StandInProcess, seed: in
         assert answer["matched_count"] == 2 * len(amounts)
         unearned = await ledger.get_balance(account_id=UNEARNED_FARES)
         clearing = await ledger.get_balance(account_id=CARD_CLEARING)
-        # What the provider keeps of each movement may be booked already: it leaves clearing for its own account.
+        # What the provider keeps of each movement may be booked already: it leaves clearing for its account.
         fees = sum(
             each.net_credit
             for each in (await ledger.get_trial_balance()).balances
