@@ -21,7 +21,7 @@ from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
 from routing.footpaths import distance_m
 from routing.journey import TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
-from routing.streets import OPTIONS, estimate_walk
+from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
 from routing.timetable import Timetable
 from services.planner.modes import mode_of

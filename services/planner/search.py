@@ -18,7 +18,7 @@ from maas.journeys import Journey, Mode, PlanRequest
 from routing.errors import OutsideDates
 from routing.journey import Access, FoundJourney, resolve
 from routing.raptor import Query, list_access, list_egress
-from routing.streets import estimate_walk, list_access_near
+from routing.streets.beeline import estimate_walk, list_access_near
 from services.planner.network import Network
 from services.planner.places import End
 

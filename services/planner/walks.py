@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from routing.streets import estimate_walk
+from routing.streets.beeline import estimate_walk
 from services.planner.motis import MotisMessage
 from services.planner.parameters import MatchingDistance, MotisQuery, Point, parse_point, split_list
 

@@ -10,7 +10,7 @@ from routing.assembly import BuildOptions
 from routing.build import compile_timetable
 from routing.footpaths import StopTransfer, WalkOptions, build_walks, distance_m
 from routing.kernels.arrays import NOT_REACHED
-from routing.streets import estimate_walk, list_access_near
+from routing.streets.beeline import estimate_walk, list_access_near
 from routing.strings import get_string
 from routing.timetable import Timetable
 

@@ -1,0 +1,1 @@
+"""Ways outside vehicles: on foot, in a wheelchair, by bike."""
