@@ -54,6 +54,11 @@ BAD_DEBTS: AccountId = "platform:bad_debts"
 CHARGEBACK_LOSSES: AccountId = "platform:chargeback_losses"
 
 
+def is_of_one_customer(account_id: AccountId) -> bool:
+    """Whether it is one customer's own account: few write to it, and never many at once."""
+    return account_id.startswith("traveller:")
+
+
 def operator_payable(operator_id: str) -> AccountId:
     """What is owed to an operator."""
     return f"operator:{operator_id}:payable"

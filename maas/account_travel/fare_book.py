@@ -255,8 +255,27 @@ class FareBook:
         ways: list[list[list[tuple[TapPlace, TapPlace]]]] = [[]]
         for found in rides:
             ways = [[*before, way] for before in ways for way in found]
-        priced = [fares for way in ways if (fares := self._price_way(asked, way)) is not None]
+        priced = []
+        for way in ways:
+            fares = self._price_way(asked, way)
+            if fares is None:
+                continue
+            if len(fares) == 1 and self._is_alike_over_each_junction(asked.day, chain):
+                return fares
+            priced.append(fares)
         return min(priced, key=lambda fares: sum(each.charged.amount_minor for each in fares), default=None)
+
+    def _is_alike_over_each_junction(self, day: date, chain: tuple[Ends, ...]) -> bool:
+        """Whether one fare for a ride over a junction is the same whichever junction is named.
+
+        The tariff itself changes at the cheapest; but what is ridden within a section that two networks own
+        may be either's, which hangs on where it ends.
+        """
+        if len(chain) != 1:
+            return False
+        shared = self.engine.tariff_on(day).shared_sections
+        places = [self.find_place(day, stop) for stop in chain[0]]
+        return all(each and (each.network.network_id, each.station) not in shared for each in places)
 
     def _list_ways(self, day: date, origin: Stop, destination: Stop) -> list[list[tuple[TapPlace, TapPlace]]]:
         """The ways from gate to gate: one within a network, one over each junction between two."""

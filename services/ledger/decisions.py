@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from payments.accounts import AccountId, Bound
+from payments.accounts import AccountId, Bound, is_of_one_customer
 from payments.ledger import (
     POST_PENDING,
     AccountTotals,
@@ -147,7 +147,11 @@ class Decision:
             return (None,) * 11
         names, guarded, *columns = zip(*sorted(self._changes), strict=True)
         debits, credits_, *others = columns
-        lanes = [0 if each else lane for each in guarded]
+        # A customer's own account may have one lane only (store.py).
+        lanes = [
+            0 if is_guarded or is_of_one_customer(name) else lane
+            for name, is_guarded in zip(names, guarded, strict=True)
+        ]
         return (names, lanes, debits, credits_, *map(_or_none, others[:2]), *map(_unless_void, others[2:]))
 
     def _note_changes(self) -> None:

@@ -2,11 +2,11 @@
 
 -- name: open_accounts
 -- Open what is not open yet, in sorted order so that two callers never wait for each other in a circle. An
--- account without a bound has $5 lanes.
+-- account without a bound has as many lanes as $5 says of it.
 insert into accounts (account_id, bound, currency, opened_at, lane)
 select account_id, bound, currency, $4, more.lane
-from unnest($1::text[], $2::text[], $3::text[]) as asked (account_id, bound, currency)
-cross join lateral generate_series(0, case when bound = 'none' then $5::integer - 1 else 0 end) as more (lane)
+from unnest($1::text[], $2::text[], $3::text[], $5::integer[]) as asked (account_id, bound, currency, lane_count)
+cross join lateral generate_series(0, lane_count - 1) as more (lane)
 order by account_id, more.lane
 on conflict (account_id, lane) do nothing
 

@@ -56,6 +56,7 @@ class WeekRater:
         self._holdings = holdings
         self._charger = charger
         self._set_size = set_size
+        self._pivot = secrets.token_hex(4)
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -95,11 +96,12 @@ class WeekRater:
         return count
 
     async def _claim(self, tx: Any, now: datetime) -> set[Week]:
-        # Somewhere in the middle: workers beside one another then seldom meet, and no medium waits for ever.
-        pivot = secrets.token_hex(4)
-        news = await self._store.claim_news(tx, now, pivot=pivot, limit=self._set_size)
-        if len(news) < self._set_size:
-            news |= await self._store.claim_news(tx, now, pivot="", limit=self._set_size)
+        # Round and round, each worker from a place of its own: two seldom meet, and no medium waits for ever.
+        # Going on from where the last set ended passes over no markers that were taken a moment ago.
+        news, self._pivot = await self._store.claim_news(tx, now, pivot=self._pivot, limit=self._set_size)
+        if not self._pivot:
+            more, self._pivot = await self._store.claim_news(tx, now, pivot="", limit=self._set_size)
+            news |= more
         return news | await self._store.list_weeks_due(tx, now, self._set_size)
 
     async def _rate_locked(self, tx: Any, weeks: set[Week], book: FareBook, now: datetime) -> int:

@@ -67,9 +67,13 @@ class TravelStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def claim_news(self, tx: Any, now: datetime, *, pivot: str, limit: int) -> set[Week]:
-        """Take markers of media from `pivot` on, as the weeks they touch, with those of paired media."""
+    async def claim_news(self, tx: Any, now: datetime, *, pivot: str, limit: int) -> tuple[set[Week], str]:
+        """Take markers of media from `pivot` on, as the weeks they touch, with those of paired media.
+
+        Also from where to go on: the last medium of a full set, "" when there were no more.
+        """
         rows = await tx.fetch(queries["claim_markers"], now, pivot, limit)
+        last = max((ref for ref, _ in rows), default="") if len(rows) == limit else ""
         media_of: dict[date, set[str]] = defaultdict(set)
         for medium_ref, service_date in rows:
             media_of[service_date].add(medium_ref)
@@ -79,12 +83,12 @@ class TravelStore:
             for monday in {monday_of(service_date), monday_of(service_date - timedelta(days=1))}:
                 weeks.update([(ref, monday) for ref in refs])
         if not weeks:
-            return weeks
+            return weeks, last
         pairs = await tx.fetch(queries["list_companions"], sorted({ref for ref, _ in weeks}))
         beside: dict[str, list[str]] = defaultdict(list)
         for medium_ref, other_ref in pairs:
             beside[other_ref].append(medium_ref)
-        return weeks | {(ref, monday) for other, monday in weeks for ref in beside.get(other, ())}
+        return weeks | {(ref, monday) for other, monday in weeks for ref in beside.get(other, ())}, last
 
     async def list_weeks_due(self, tx: Any, now: datetime, limit: int) -> set[Week]:
         """Weeks to be rated again because a day is over."""
