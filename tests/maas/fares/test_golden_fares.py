@@ -68,6 +68,7 @@ GOLDEN = [
     ([ride("ToeiBus.CH01", "a", "b", mode=Mode.BUS)], 189, 190, 95, 100),
     # 学バス 180 / 178 and AL01 110 / 106; children half: 89, 90; 53, 55 up to 60. 東京BRT 220, children 110.
     ([ride("ToeiBus.Gaku02", "a", "b", mode=Mode.BUS)], 178, 180, 89, 90),
+    ([ride("ToeiBus.Shinya03", "a", "b", mode=Mode.BUS)], 420, 420, 210, 210),
     ([ride("ToeiBus.AL01", "a", "b", mode=Mode.BUS)], 106, 110, 53, 60),
     ([ride("TokyoBRT.Trunk", "a", "b", mode=Mode.BUS)], 220, 220, 110, 110),
     ([ride("HachijoDemand", "a", "b", mode=Mode.ON_DEMAND)], 500, 500, 100, 100),

@@ -8,7 +8,7 @@ import pytest
 
 from maas.fares.engine import FareEngine
 from maas.fares.riders import list_companies
-from maas.journeys import Leg
+from maas.journeys import Leg, Mode
 from maas.prices import FareMedium, RiderCategory
 from tests.support.fares import ADULT, APP, CHILD, DAY, IC, INFANT, TARIFFS, TICKET, journey, ride
 
@@ -49,6 +49,8 @@ def test_a_silver_pass_rides_toei_and_not_the_yurikamome(engine: FareEngine) -> 
     assert party(engine, [OEDO, YURIKAMOME], [SENIOR]) == [0 + 189]
     # To 本八幡, beyond Tokyo's border, it is good as well.
     assert party(engine, [ride("Toei.Shinjuku", "Shinjuku", "Motoyawata")], [SENIOR]) == [0]
+    # Night buses are not of it (nor of any day pass).
+    assert party(engine, [ride("ToeiBus.Shinya03", "a", "b", mode=Mode.BUS)], [SENIOR]) == [420]
     # Before the pass of this kind was sold, no row is in force and the adult's fare is due.
     before = ride("Toei.Oedo", "Tochomae", "Daimon", day=date(2025, 9, 30))
     assert party(engine, [before], [SENIOR]) == [220]
