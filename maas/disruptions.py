@@ -9,11 +9,14 @@ Idea      The fare that holds the cancelled leg is given back in full, as the op
           one line with its reason.
           A ship that sailed on condition and came back (引返欠航) is cancelled with its passengers on board:
           its fare is given back although they have boarded, for they were carried nowhere.
-Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py). Who went ashore
-          at another island owes the fare to there; where each landed is not known here.
+          Who went ashore at another island owes the one-way fare to there, and no more of the ship's fare is
+          kept; where that fare is as high as what was paid, nothing comes back.
+Not here  A traveller's own cancellation: then each operator's fee applies (fares/refunds.py). What the fare
+          to another island is (fares/engine.py).
 Source    facts B3.4 (operator cancellation), B3.5; payments rule 22 (refunds use the original shares).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -56,6 +59,25 @@ def refund_lines_for_cancelled_legs(order: Order, cancelled_legs: tuple[int, ...
         if component.state in UNEARNED
         or (component.state is ComponentState.RIDDEN and set(component.leg_indices) & set(cancelled_legs))
     )
+
+
+def refund_lines_for_landing(
+    order: Order, leg_index: int, fares_due: Mapping[int, Money]
+) -> tuple[RefundLine, ...]:
+    """A line for each component given back because the ship of a leg put its passengers ashore elsewhere.
+
+    `fares_due` names the ship's own components with the fare to where they went ashore. Later legs that are
+    not ridden have lost their purpose and are given back in full.
+    """
+    lines = []
+    for component in order.components:
+        due = fares_due.get(component.component_index)
+        if due is not None and component.state is not ComponentState.REFUNDED:
+            if due < component.amount:
+                lines.append(refund_line(component, amount=component.amount - due, reason="landed_elsewhere"))
+        elif component.state in UNEARNED and min(component.leg_indices) > leg_index:
+            lines.append(refund_line(component, amount=component.amount, reason="journey_broken_by_landing"))
+    return tuple(lines)
 
 
 def refund_line(component: OrderedComponent, *, amount: Money, reason: str) -> RefundLine:

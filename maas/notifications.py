@@ -37,6 +37,18 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ko": "{date} 배편({line})이 결항되었습니다. "
         "사용하지 않은 운임 {amount}엔을 전액 환불합니다. 별도 절차는 필요 없습니다.",
     },
+    "landed_elsewhere": {
+        "ja": "{date} の船便（{line}）は {place} で下船となりました。"
+        "そこまでの片道運賃を除く {amount} 円を払い戻します。手続きは不要です。",
+        "ja-easy": "{date}の 船は {place}に 着きました。そこまでの お金だけ いただきます。"
+        "{amount}円 返します。何も しなくて いいです。",
+        "en": "The ship of {date} ({line}) put you ashore at {place}. You pay the fare to there only:"
+        " {amount} yen are refunded. You need not do anything.",
+        "zh-Hans": "{date} 的船班（{line}）改在 {place} 下船。仅收取到该地的单程票款，"
+        "其余 {amount} 日元将退还，无需办理手续。",
+        "ko": "{date} 배편({line})은 {place}에서 하선하였습니다. "
+        "그곳까지의 편도 운임을 제외한 {amount}엔을 환불합니다. 별도 절차는 필요 없습니다.",
+    },
     "refund_returned": {
         "ja": "払い戻した {amount} 円が金融機関から戻されました。別の方法でお返しします。手続きは不要です。",
         "ja-easy": "返した お金 {amount}円が 銀行から 戻りました。"

@@ -66,6 +66,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "listNotifications": TRAVELLER,
     "listDisruptionCases": CLERK | ADMIN,
     "listDisputedOrders": CLERK | ADMIN,
+    "recordLanding": CLERK | ADMIN,
     "recordClaim": CLERK | ADMIN,
     "presentCredential": TRAVELLER,
     "listClaims": TRAVELLER,

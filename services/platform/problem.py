@@ -61,6 +61,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "order_not_found": ProblemKind(404, "No such order of yours"),
     "order_not_payable": ProblemKind(409, "The order is not waiting for payment"),
     "order_not_cancellable": ProblemKind(409, "Nothing of the order can be given back any more"),
+    "landing_impossible": ProblemKind(422, "Nobody can have been put ashore like this"),
     "sold_out": ProblemKind(409, "There are not enough places left"),
     "payment_declined": ProblemKind(402, "The card was declined"),
     "eligibility_unproven": ProblemKind(422, "This reduction needs a proof that you have not given yet"),

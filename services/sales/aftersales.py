@@ -150,9 +150,7 @@ class Aftersales:
         )
         if not is_new or not lines:
             return order
-        changed = await self._give_back(
-            tx, order, lines, reason="sailing_cancelled", case_id=case_id, now=now
-        )
+        changed = await self.give_back(tx, order, lines, reason="sailing_cancelled", case_id=case_id, now=now)
         leg = order.journey.legs[legs[0]]
         message = compose_message(
             "sailing_cancelled",
@@ -181,7 +179,7 @@ class Aftersales:
             ]
             if locked.state is not OrderState.CONFIRMED or not lines:
                 return None
-            changed = await self._give_back(
+            changed = await self.give_back(
                 tx,
                 locked,
                 tuple(lines),
@@ -208,7 +206,7 @@ class Aftersales:
         )
         return decision.amount
 
-    async def _give_back(
+    async def give_back(
         self,
         tx: Any,
         order: Order,
@@ -219,6 +217,7 @@ class Aftersales:
         now: datetime,
         refund_id: UUID | None = None,
     ) -> Order:
+        """Mark what goes back of a locked order, note the refund for the worker, and have tickets revoked."""
         changed = order
         for line in lines:
             changed = mark_refunded(changed, line.component_index, line.amount)

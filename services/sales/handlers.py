@@ -235,7 +235,10 @@ class SalesHandlers:
         )
 
     def _invoice(self, order: Order) -> InvoiceReceipt:
-        """Tax is rounded once over all. A fare kept after it was given up is a fee, and no ride."""
+        """Tax is rounded once over all.
+
+        A fare kept after it was given up is a fee, and no ride; but a ride to another port is one.
+        """
         settings = self.context.settings
         return build_receipt(
             issuer=Issuer(
@@ -248,7 +251,8 @@ class SalesHandlers:
                     description=line.description,
                     supplied_on=order.journey.legs[component.leg_indices[0]].departs_at.date(),
                     amount_minor=(component.amount - component.refunded).amount_minor,
-                    is_public_transport=component.state is not ComponentState.REFUNDED,
+                    is_public_transport=component.state is not ComponentState.REFUNDED
+                    or component.was_ridden,
                 )
                 for component, line in zip(order.components, _receipt_lines(order), strict=True)
                 if component.amount != component.refunded

@@ -133,6 +133,21 @@ class DisputedOrderList(Model):
     disputed_orders: list[DisputedOrderView]
 
 
+class LandingReport(Model):
+    """Where the passengers of a ship went ashore instead: a stop id, also that of the pier it sailed from."""
+
+    leg_index: int = Field(ge=0, le=99)
+    stop_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class LandingView(Model):
+    """What goes back to the traveller because of a landing."""
+
+    order_id: UUID
+    refund_id: UUID
+    amount: Money
+
+
 class OrderView(Model):
     """An order as its traveller sees it."""
 

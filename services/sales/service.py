@@ -34,6 +34,8 @@ from services.sales.disputes.routes import build_routes as build_dispute_routes
 from services.sales.disputes.store import DisputedStore
 from services.sales.handlers import SalesHandlers
 from services.sales.hearing import Hearing
+from services.sales.landings.handlers import Landings
+from services.sales.landings.routes import build_routes as build_landing_routes
 from services.sales.passes.handlers import Passes
 from services.sales.passes.routes import build_routes as build_pass_routes
 from services.sales.passes.selling import PassSelling
@@ -81,6 +83,7 @@ def build(context: ServiceContext) -> Service:
             *build_claim_routes(claims),
             *build_pass_routes(passes),
             *build_dispute_routes(disputed),
+            *build_landing_routes(Landings(context, store, aftersales, claims)),
         ],
         ports={EligibilityPort: claims, PassPort: passes},
         subscriptions=[

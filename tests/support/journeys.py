@@ -66,25 +66,34 @@ def island_price(
     """A price with one component per ride."""
     legs = ((0, "Toei"), (2, "Tokai"), (3, "OshimaBus"))
     components = tuple(
-        FareComponent(
-            leg_indices=(leg,),
-            product_id=operator,
-            amount=yen(amount),
-            addends=(
-                Addend(
-                    text="運賃",
-                    text_en="fare",
-                    amount_minor=amount,
-                    rule_id="test",
-                    valid_from=date(2026, 1, 1),
-                    source="test",
-                ),
-            ),
-            shares={operator: amount},
-        )
-        for (leg, operator), amount in zip(legs, amounts, strict=True)
+        _component(leg, operator, amount) for (leg, operator), amount in zip(legs, amounts, strict=True)
     )
     return JourneyPrice(rider=rider, medium=FareMedium.APP, total=yen(sum(amounts)), components=components)
+
+
+def one_leg_price(rider: RiderCategory, amount: int) -> JourneyPrice:
+    """The price of the ship alone."""
+    component = _component(0, "Tokai", amount)
+    return JourneyPrice(rider=rider, medium=FareMedium.APP, total=yen(amount), components=(component,))
+
+
+def _component(leg: int, operator: str, amount: int) -> FareComponent:
+    return FareComponent(
+        leg_indices=(leg,),
+        product_id=operator,
+        amount=yen(amount),
+        addends=(
+            Addend(
+                text="運賃",
+                text_en="fare",
+                amount_minor=amount,
+                rule_id="test",
+                valid_from=date(2026, 1, 1),
+                source="test",
+            ),
+        ),
+        shares={operator: amount},
+    )
 
 
 def island_price_on_pass(held: PassHeld) -> JourneyPrice:

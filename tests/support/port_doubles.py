@@ -14,7 +14,7 @@ from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, Ri
 from payments.errors import PaymentNotFound, ProviderUnavailable
 from payments.money import Money, yen
 from payments.ports import Payment, PaymentState, Refund, RefundState
-from tests.support.journeys import island_journey, island_price, island_price_on_pass
+from tests.support.journeys import island_journey, island_price, island_price_on_pass, one_leg_price
 
 
 @dataclass
@@ -25,6 +25,7 @@ class OneJourneyPlanner:
     homes: list[str | None] = field(default_factory=list)
     passes: list[list[PassHeld]] = field(default_factory=list)
     products: list[PassProduct] = field(default_factory=list)
+    fares: dict[str, int] = field(default_factory=dict)
 
     async def list_pass_products(self, *, on: date) -> list[PassProduct]:
         return [each for each in self.products if each.row.is_valid_on(on)]
@@ -51,6 +52,9 @@ class OneJourneyPlanner:
         self.homes.append(home)
         self.passes.append(list(passes))
         assert (journey.journey_id, medium) == ("test-journey", FareMedium.APP), "the test's own journey"
+        if len(journey.legs) == 1:
+            leg = journey.legs[0]
+            return [one_leg_price(rider, self.fares[leg.destination.stop_id or ""]) for rider in riders]
         if passes:
             return [island_price_on_pass(passes[0])]
         amounts = (110, 4_110, 190) if fare_class is None else (110, 8_220, 190)
