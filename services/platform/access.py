@@ -108,6 +108,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "topUpWallet": TRAVELLER,
     "listTopUps": TRAVELLER,
     "getTopUp": TRAVELLER,
+    "getTopUpReceipt": TRAVELLER,
     "closeWallet": TRAVELLER,
     "listWalletPayouts": CLERK | ADMIN,
     "confirmWalletPayout": CLERK | ADMIN,

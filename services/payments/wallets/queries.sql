@@ -51,6 +51,10 @@ select * from top_up where top_up_id = $1
 -- Index: top_up_of_traveller.
 select * from top_up where traveller_id = $1 order by requested_at desc, top_up_id limit $2
 
+-- name: sum_open_top_ups
+-- Index: top_up_of_traveller.
+select coalesce(sum(amount_minor), 0)::bigint from top_up where traveller_id = $1 and state = 'open'
+
 -- name: sum_auto_top_ups
 -- Those of a day that are paid or on their way, and whether one was declined. Index: top_up_of_traveller.
 select coalesce(sum(amount_minor) filter (where state <> 'declined'), 0)::bigint as today_minor,

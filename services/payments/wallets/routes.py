@@ -7,7 +7,8 @@ from payments.accounts import traveller_wallet
 from payments.errors import TopUpNotFound
 from payments.money import yen
 from payments.ports import LedgerPort
-from payments.wallets import TopUpVerdict
+from payments.receipts import InvoiceReceipt, Issuer, ReceiptLine, build_receipt
+from payments.wallets import TopUpState, TopUpVerdict
 from services.payments.wallets.closing import WalletClosing
 from services.payments.wallets.messages import (
     AutoTopUpTerms,
@@ -25,6 +26,7 @@ from services.payments.wallets.messages import (
 )
 from services.payments.wallets.room import Wallets
 from services.payments.wallets.store import TopUpRow
+from services.payments.wallets.top_ups import CITY
 from services.platform.auth import Role
 from services.platform.context import ServiceContext
 from services.platform.problem import Problem
@@ -107,6 +109,28 @@ class WalletEndpoints:
         if row.traveller_id != call.caller.subject:
             raise TopUpNotFound("No top-up of yours has this id. List your top-ups to find it.")
         return TopUpView.of(await self._wallets.top_ups.drive(row.top_up_id))
+
+    async def get_receipt(self, call: Call) -> InvoiceReceipt:
+        """The receipt of a top-up that was paid. Stored value is no supply: the rides bought with it are."""
+        row = await self._wallets.store.get_top_up(call.path["top_up_id"])
+        if row.traveller_id != call.caller.subject or row.state is not TopUpState.PAID:
+            raise TopUpNotFound("No paid top-up of yours has this id. List your top-ups to find it.")
+        settings = self._context.settings
+        return build_receipt(
+            issuer=Issuer(
+                name=settings.issuer_name, registration_number=settings.issuer_registration_number or None
+            ),
+            recipient=row.traveller_id,
+            issued_on=self._context.clock.now().astimezone(CITY).date(),
+            lines=[
+                ReceiptLine(
+                    description="チャージ / stored value",
+                    supplied_on=row.requested_at.astimezone(CITY).date(),
+                    amount_minor=row.amount.amount_minor,
+                    rate_percent=None,
+                )
+            ],
+        )
 
     async def list_top_ups(self, call: Call) -> TopUpList:
         """The caller's top-ups."""
@@ -251,6 +275,17 @@ def _top_up_routes(endpoints: WalletEndpoints) -> list[Route]:
             path_types={"top_up_id": UUID},
             response=TopUpView,
             problems=("top_up_not_found", "provider_unavailable"),
+        ),
+        Route(
+            method="GET",
+            path="/api/wallet/top-ups/{top_up_id}/receipt",
+            operation="getTopUpReceipt",
+            handler=endpoints.get_receipt,
+            summary="The receipt of a top-up: stored value, out of the scope of tax",
+            tag=TAG,
+            path_types={"top_up_id": UUID},
+            response=InvoiceReceipt,
+            problems=("top_up_not_found",),
         ),
     ]
 

@@ -169,6 +169,11 @@ class WalletStore:
         rows = await self.database.fetch(queries["list_top_ups"], traveller_id, limit)
         return [_top_up_row(row) for row in rows]
 
+    async def sum_open_top_ups(self, tx: Any, traveller_id: str) -> int:
+        """What is on its way into a wallet."""
+        total: int = await tx.fetchval(queries["sum_open_top_ups"], traveller_id)
+        return total
+
     async def sum_auto_top_ups(self, tx: Any, traveller_id: str, day: date) -> tuple[int, bool]:
         """A day's automatic top-ups that are paid or on their way, and whether one was declined."""
         row = await tx.fetchrow(queries["sum_auto_top_ups"], traveller_id, day)

@@ -89,7 +89,6 @@ class TopUps:
     ) -> TopUpRow | TopUpVerdict:
         """The traveller's own wish, driven as far as it goes; or why not. Raises WalletNotFound."""
         await self._store.get_wallet(traveller_id)
-        balance_minor = await self._books.get_balance(traveller_wallet(traveller_id))
         row = _top_up(top_up_id, traveller_id, amount, self._now(), payment_method=payment_method)
         async with self._context.database.transaction() as tx:
             # Locked: one that is being closed in this moment is not filled.
@@ -98,7 +97,9 @@ class TopUps:
             known = await self._store.find_top_up(tx, top_up_id)
             if known is None:
                 verdict = decide_top_up(
-                    wallet.state, amount_minor=amount.amount_minor, balance_minor=balance_minor
+                    wallet.state,
+                    amount_minor=amount.amount_minor,
+                    balance_minor=await self._balance_to_be(tx, traveller_id),
                 )
                 if verdict is not TopUpVerdict.ACCEPTED:
                     return verdict
@@ -119,12 +120,12 @@ class TopUps:
         if card is None:
             return
         top_up_id = uuid5(cause_id, f"auto top-up:{today}")
-        balance_minor = await self._books.get_balance(traveller_wallet(traveller_id))
         async with self._context.database.transaction() as tx:
             locked = await self._store.lock_wallet(tx, traveller_id)
             if await self._store.find_top_up(tx, top_up_id) is None:
                 if locked is None or locked.auto is None:
                     return
+                balance_minor = await self._balance_to_be(tx, traveller_id)
                 today_minor, has_declined = await self._store.sum_auto_top_ups(tx, traveller_id, today)
                 added_minor = decide_auto_top_up(
                     locked.auto,
@@ -144,6 +145,14 @@ class TopUps:
         except (PaymentsError, PlatformError) as error:
             # The row brings it back; what is paid now goes on with what the wallet holds.
             log.warning("auto_top_up_waits", top_up_id=str(top_up_id), error=type(error).__name__)
+
+    async def _balance_to_be(self, tx: Any, traveller_id: str) -> int:
+        """The balance of a locked wallet with the top-ups that are on their way.
+
+        These are read first: one that is paid in between counts twice for a moment, and never not at all.
+        """
+        on_their_way = await self._store.sum_open_top_ups(tx, traveller_id)
+        return on_their_way + await self._books.get_balance(traveller_wallet(traveller_id))
 
     async def drive(self, top_up_id: UUID) -> TopUpRow:
         """The top-up as far as it goes now. Raises ProviderUnavailable."""

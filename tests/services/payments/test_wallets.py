@@ -1,5 +1,6 @@
 """Wallets: opened, filled, paid from, and their statement."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -71,6 +72,31 @@ async def test_a_top_up_has_bounds(setting: WalletSetting, amount: int, status: 
     await setting.put("/api/wallet")
     body = {"amount": amount, "payment_method": VISA}
     assert (await setting.house.call("POST", "/api/wallet/top-ups", body=body))[0] == status
+
+
+async def test_top_ups_at_once_never_lift_a_wallet_over_its_bound(setting: WalletSetting) -> None:
+    """Five of 30,000 at once: three are 90,000, a fourth would be 120,000 of the 100,000 allowed."""
+    await setting.put("/api/wallet")
+    body = {"amount": 30_000, "payment_method": VISA}
+    answers = await asyncio.gather(
+        *(setting.house.call("POST", "/api/wallet/top-ups", body=body) for _ in range(5))
+    )
+    assert sorted(status for status, _ in answers) == [201, 201, 201, 422, 422]
+    assert setting.balance() == 90_000
+    await setting.check_match()
+
+
+async def test_a_top_up_has_a_receipt_that_is_out_of_the_scope_of_tax(setting: WalletSetting) -> None:
+    await setting.put("/api/wallet")
+    paid = await setting.top_up(3_000)
+    path = f"/api/wallet/top-ups/{paid['top_up_id']}/receipt"
+    receipt = await setting.get(path)
+    assert (receipt["total_minor"], receipt["is_exempt"], receipt["is_qualified"]) == (3_000, False, False)
+    assert receipt["totals"] == [
+        {"rate_percent": None, "net_minor": 3_000, "tax_minor": 0, "total_minor": 3_000}
+    ]
+    status, problem = await setting.house.call("GET", path, subject="bob")
+    assert (status, problem["code"]) == (404, "top_up_not_found")
 
 
 async def test_a_traveller_who_must_act_first_comes_back(setting: WalletSetting) -> None:
