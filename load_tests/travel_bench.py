@@ -68,6 +68,9 @@ DAY = date(2026, 5, 20)
 MORNING_AFTER = datetime(2026, 5, 21, 5, tzinfo=TOKYO)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=TOKYO)
 PATIENCE_S = 900.0
+MEDIA_LAID_OUT = 250_000
+ROWS_READ = 200_000
+"""So many at once in memory, however many there are."""
 SERVICES = ("ledger", "payments", "sales", "ticketing")
 FEED = """
     calendar all 2026-01-01 2026-12-31
@@ -210,8 +213,8 @@ async def enrol(url: str, media: int) -> None:
             columns=["medium_ref", "since", "customer_id", "label"],
             timeout=PATIENCE_S,
         )
-    await database.execute("analyze medium")
-    await database.execute("analyze medium_link")
+    for table in ("medium", "medium_link"):
+        await database.pool.execute(f"analyze {table}", timeout=PATIENCE_S)
     await database.close()
 
 
@@ -220,20 +223,24 @@ async def lay_out(url: str, *, media: int, seed: int, day: date) -> int:
     database = Database(url, schema="ticketing")
     await database.open()
     dice = random.Random(seed)
-    rows = [row for number in range(media) for row in taps_of(dice, number, day)]
-    dice.shuffle(rows)
+    count = 0
     async with database.transaction() as tx:
-        await tx.copy_records_to_table("tap", records=rows, columns=TAP_COLUMNS, timeout=PATIENCE_S)
+        for first in range(0, media, MEDIA_LAID_OUT):
+            numbers = range(first, min(media, first + MEDIA_LAID_OUT))
+            rows = [row for number in numbers for row in taps_of(dice, number, day)]
+            dice.shuffle(rows)
+            await tx.copy_records_to_table("tap", records=rows, columns=TAP_COLUMNS, timeout=PATIENCE_S)
+            count += len(rows)
         await tx.copy_records_to_table(
             "medium_due",
             records=((medium_of(number), day, LONG_AGO) for _ in range(2) for number in range(media)),
             columns=["medium_ref", "service_date", "due_at"],
             timeout=PATIENCE_S,
         )
-    await database.execute("analyze tap")
-    await database.execute("analyze medium_due")
+    for table in ("tap", "medium_due"):
+        await database.pool.execute(f"analyze {table}", timeout=PATIENCE_S)
     await database.close()
-    return len(rows)
+    return count
 
 
 def run_workers(url: str, folder: Path, *, workers: int, set_size: int) -> tuple[float, dict[str, float]]:
@@ -279,13 +286,12 @@ async def measure_bare(url: str, media: int) -> float:
         "create table bare_charge (like travel_charge including all)"
     )
     started = time.perf_counter()
-    taps = await database.pool.fetch(
+    taps = await read_rows(
+        database,
         "select medium_ref, device_id, sequence, tapped_at, kind, operator_id, stop_id from tap "
         "where service_date = $1 order by medium_ref, tapped_at",
-        DAY,
-        timeout=PATIENCE_S,
     )
-    assert len(taps) >= media, "the day is there"
+    assert taps >= media, "the day is there"
     columns = [
         row["column_name"]
         for row in await database.fetch(
@@ -297,12 +303,26 @@ async def measure_bare(url: str, media: int) -> float:
         ("travel_day", "bare_day", ["medium_ref", "service_date", "document"]),
         ("travel_charge", "bare_charge", columns),
     ):
-        rows = await database.fetch(f"select {', '.join(names)} from {source} where service_date = $1", DAY)  # noqa: S608
-        async with database.transaction() as tx:
-            await tx.copy_records_to_table(target, records=rows, columns=names, timeout=PATIENCE_S)
+        await read_rows(
+            database,
+            f"select {', '.join(names)} from {source} where service_date = $1",  # noqa: S608 - our names
+            into=(target, names),
+        )
     took = time.perf_counter() - started
     await database.close()
     return took
+
+
+async def read_rows(database: Database, query: str, *, into: tuple[str, list[str]] | None = None) -> int:
+    """Read a day's rows by a cursor, and write them to a table by COPY; how many."""
+    count = 0
+    async with database.transaction() as tx:
+        cursor = await tx.cursor(query, DAY, timeout=PATIENCE_S)
+        while rows := await cursor.fetch(ROWS_READ, timeout=PATIENCE_S):
+            count += len(rows)
+            if into is not None:
+                await tx.copy_records_to_table(into[0], records=rows, columns=into[1], timeout=PATIENCE_S)
+    return count
 
 
 async def check(url: str, folder: Path, *, media: int, days: list[date]) -> int:
@@ -314,10 +334,11 @@ async def check(url: str, folder: Path, *, media: int, days: list[date]) -> int:
     assert kept == media, f"{media - kept} media have no day"
     left = await ticketing.fetchval("select count(*) from travel_charge where status <> 'posted'")
     assert left == 0, f"{left} charges are not posted"
-    charged = await ticketing.fetchval("select sum(amount_minor) from travel_charge")
-    moved = await ledger.fetchval(
+    charged = await ticketing.pool.fetchval("select sum(amount_minor) from travel_charge", timeout=PATIENCE_S)
+    moved = await ledger.pool.fetchval(
         "select sum(amount_minor) from transfers where debit like 'traveller:%:receivable' "
-        "and credit = 'platform:unearned_fares'"
+        "and credit = 'platform:unearned_fares'",
+        timeout=PATIENCE_S,
     )
     assert charged == moved, f"charged {charged}, in the ledger {moved}"
     # Rated again, nothing differs: the pure function agrees with what was posted.
@@ -356,6 +377,7 @@ def run(url: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     count = asyncio.run(lay_out(url, media=media, seed=asked.seed, day=DAY))
     server_before_s = server_cpu_s(folder)
     took, spent = run_workers(url, folder, workers=asked.workers, set_size=asked.set)
+    print(f"{count} taps rated and charged in {took:.1f} s", file=sys.stderr, flush=True)
     server_s = server_cpu_s(folder) - server_before_s
     charged = asyncio.run(check(url, folder, media=media, days=[*earlier, DAY]))
     bare_s = asyncio.run(measure_bare(url, media))

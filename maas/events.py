@@ -112,6 +112,19 @@ class PaymentDisputeDecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingChanged:
+    """A customer in debt is refused at gates from now on, or was recovered and is let in again.
+
+    `listing` is the number of the change on the deny list; `owed_minor` what was owed when it was made.
+    """
+
+    customer_id: str
+    is_denied: bool
+    owed_minor: int
+    listing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaresChargedBack:
     """Fares of a lost dispute that nobody rode were revoked: that part of the loss is not owed to operators.
 
@@ -364,6 +377,7 @@ Event = (
     | PaymentCaptured
     | PaymentDisputed
     | PaymentDisputeDecided
+    | StandingChanged
     | FaresChargedBack
     | TicketIssued
     | RideBegun

@@ -49,6 +49,24 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ko": "{date} 배편({line})은 {place}에서 하선하였습니다. "
         "그곳까지의 편도 운임을 제외한 {amount}엔을 환불합니다. 별도 절차는 필요 없습니다.",
     },
+    "travel_refused": {
+        "ja": "乗車料金 {amount} 円のお支払いができませんでした。お支払いが済むまで改札をご利用になれません。"
+        "アプリの「未払い」からお支払いください。",
+        "ja-easy": "電車などの お金 {amount}円を 払えませんでした。払うまで 改札を 通れません。"
+        "アプリの「未払い」から 払って ください。",
+        "en": "Your rides could not be charged. Until you pay {amount} yen, gates refuse your card."
+        " Pay under “Debts” in the app.",
+        "zh-Hans": "您的乘车费 {amount} 日元未能扣款。付清之前无法通过检票口。请在应用的“欠款”中支付。",
+        "ko": "승차 요금 {amount}엔이 결제되지 않았습니다. 납부할 때까지 개찰구를 이용할 수 없습니다. "
+        "앱의 ‘미납’에서 결제해 주세요.",
+    },
+    "travel_allowed": {
+        "ja": "未払いのお支払いが済みました。改札をまたご利用いただけます。",
+        "ja-easy": "お金を 払いました。また 改札を 通れます。",
+        "en": "Your debt is paid. Gates let you in again.",
+        "zh-Hans": "欠款已付清，您可以重新通过检票口。",
+        "ko": "미납금이 결제되었습니다. 개찰구를 다시 이용할 수 있습니다.",
+    },
     "refund_returned": {
         "ja": "払い戻した {amount} 円が金融機関から戻されました。別の方法でお返しします。手続きは不要です。",
         "ja-easy": "返した お金 {amount}円が 銀行から 戻りました。"

@@ -14,6 +14,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
     "PaymentCaptured": (),
     "PaymentDisputed": ("sales",),
     "PaymentDisputeDecided": ("sales",),
+    "StandingChanged": ("sales",),
     "FaresChargedBack": ("payments",),
     "TicketIssued": (),
     "RideBegun": ("sales",),

@@ -6,8 +6,17 @@ Idea      Orders, passes and claims are rooms of one service, and each event is 
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid5
 
-from maas.events import AccountClosed, RefundPaid, RefundReturned, RideRated, RideUnrated
+from maas.events import (
+    AccountClosed,
+    RefundPaid,
+    RefundReturned,
+    RideRated,
+    RideUnrated,
+    StandingChanged,
+)
+from maas.notifications import compose_message
 from services.platform.bus import Envelope
 from services.sales.aftersales import Aftersales
 from services.sales.claims.store import ClaimStore
@@ -15,6 +24,8 @@ from services.sales.passes.riding import forget_ridden, note_ridden
 from services.sales.passes.selling import PassSelling
 from services.sales.passes.store import PassStore
 from services.sales.store import SalesStore
+
+_STANDING = UUID("5b0f2a54-7d0e-5f62-9a0e-7374616e6469")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,19 @@ class Hearing:
         """A refund of an order or of a pass came back."""
         await self.aftersales.on_refund_returned(tx, event, envelope)
         await self.selling.on_refund_returned(tx, event)
+
+    async def on_standing_changed(self, tx: Any, event: StandingChanged, envelope: Envelope) -> None:
+        """Tell a customer who is refused at gates why, and what ends it; and that it has ended."""
+        message = compose_message(
+            "travel_refused" if event.is_denied else "travel_allowed", amount=f"{event.owed_minor:,}"
+        )
+        await self.orders.insert_news(
+            tx,
+            event.customer_id,
+            message,
+            news_id=uuid5(_STANDING, str(event.listing)),
+            now=envelope.occurred_at,
+        )
 
     async def on_account_closed(self, tx: Any, event: AccountClosed, envelope: Envelope) -> None:
         """Forget what was proven, and the passengers' names."""

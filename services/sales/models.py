@@ -225,10 +225,10 @@ class Receipt(Model):
 
 
 class NotificationView(Model):
-    """What a traveller was told, by language: ja, ja-easy, en, zh-Hans, ko."""
+    """What a traveller was told, by language: ja, ja-easy, en, zh-Hans, ko. News may belong to no order."""
 
     notification_id: UUID
-    order_id: UUID
+    order_id: UUID | None
     code: str
     texts: dict[str, str]
     created_at: datetime

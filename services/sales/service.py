@@ -17,6 +17,7 @@ from maas.events import (
     RideRated,
     RideUnrated,
     SailingCancelled,
+    StandingChanged,
 )
 from maas.ports import EligibilityPort, PassPort
 from payments.errors import ProviderUnavailable
@@ -96,6 +97,7 @@ def build(context: ServiceContext) -> Service:
             Subscription(PassBegun, passes.on_pass_begun),
             Subscription(RideUnrated, hearing.on_ride_unrated),
             Subscription(SailingCancelled, aftersales.on_sailing_cancelled),
+            Subscription(StandingChanged, hearing.on_standing_changed),
             Subscription(AccountClosed, hearing.on_account_closed),
         ],
         workers=[finish_orders, forget_claims],

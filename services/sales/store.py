@@ -244,6 +244,14 @@ class SalesStore:
             now,
         )
 
+    async def insert_news(
+        self, tx: Any, traveller_id: str, message: Message, *, news_id: UUID, now: datetime
+    ) -> None:
+        """Tell a traveller what belongs to no order; the same news is told once."""
+        await tx.execute(
+            queries["insert_notification"], news_id, traveller_id, None, message.code, message.texts, now
+        )
+
     async def list_notifications(self, traveller_id: str, *, limit: int) -> list[Any]:
         """What the traveller was told, newest first."""
         return await self._database.fetch(queries["list_notifications"], traveller_id, limit)

@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from maas.events import StandingChanged
 from payments.collection import DEBTS, Bill, BillState
 from payments.errors import BillNotFound
 from services.payments.collecting.store import CollectionStore, queries
+from services.platform.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,9 @@ class Gatherable:
 class BillStore:
     """The door to the tables of bills."""
 
-    def __init__(self, store: CollectionStore) -> None:
+    def __init__(self, store: CollectionStore, outbox: Outbox) -> None:
         self._store = store
+        self._outbox = outbox
         self.database = store.database
 
     async def claim_draws(self, *, limit: int) -> list[str]:
@@ -202,7 +205,13 @@ class BillStore:
         is_denied = await tx.fetchval(queries["lock_standing"], customer_id)
         has_debt = await tx.fetchval(queries["has_debt"], customer_id)
         if is_denied != has_debt:
-            await self._store.set_denied(tx, customer_id, is_denied=has_debt, at=now)
+            listing = await self._store.set_denied(tx, customer_id, is_denied=has_debt, at=now)
+            assert listing is not None, "the customer is locked, and was not so before"
+            owed_minor = await tx.fetchval(queries["sum_debts"], customer_id)
+            change = StandingChanged(
+                customer_id=customer_id, is_denied=has_debt, owed_minor=owed_minor, listing=listing
+            )
+            await self._outbox.append(tx, change)
 
     async def note_failure(self, bill_id: UUID, error: str, pause_s: float) -> None:
         """Look at it again later."""

@@ -226,6 +226,11 @@ update collection_try set next_action_url = $2 where try_id = $1 and state = 'op
 -- Index: bill_owed.
 select exists (select 1 from bill where customer_id = $1 and state in ('owed', 'writing_off', 'written_off'))
 
+-- name: sum_debts
+-- What a customer owes on bills that were declined. Index: bill_owed.
+select coalesce(sum(outstanding_minor + written_off_minor), 0)::bigint from bill
+where customer_id = $1 and state in ('owed', 'writing_off', 'written_off')
+
 -- name: lock_standing
 -- Locks: the customer.
 select is_denied from customer where customer_id = $1 for update

@@ -38,7 +38,7 @@ def build_collection(
 ) -> Collection:
     """Charges, draws, bills and the worker that drives them, and `more` parts of its round."""
     store = CollectionStore(context.database)
-    bill_store = BillStore(store)
+    bill_store = BillStore(store, context.outbox)
     charging = Charging(context, store, mandates)
     drawing = Drawing(context, bill_store, books, wallets)
     bills = Bills(context, bill_store, books=books, wallets=wallets, payments=payments, cards=cards)

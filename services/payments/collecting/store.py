@@ -119,10 +119,14 @@ class CollectionStore:
         """These are in the ledger now."""
         await self.database.execute(queries["delete_refused"], charge_ids)
 
-    async def set_denied(self, tx: Any, customer_id: str, *, is_denied: bool, at: datetime) -> None:
-        """Put a customer on the deny list or take them off; a repeat changes nothing."""
+    async def set_denied(self, tx: Any, customer_id: str, *, is_denied: bool, at: datetime) -> int | None:
+        """Put a customer on the deny list or take them off: the number of the change.
+
+        None: it was so already, and nothing has changed.
+        """
         await tx.execute(queries["lock_deny_list"])
-        await tx.execute(queries["set_denied"], customer_id, is_denied, at)
+        listing: int | None = await tx.fetchval(queries["set_denied"], customer_id, is_denied, at)
+        return listing
 
     async def list_denied(self, *, after_sequence: int, limit: int) -> list[DenyListing]:
         """Changes of the deny list, in order."""

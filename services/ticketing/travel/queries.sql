@@ -2,10 +2,10 @@
 
 -- name: claim_markers
 -- Takes news of media, from $2 on in the order of media. Locks: the markers; those of other workers are left.
--- Index: medium_due_of_medium.
-delete from medium_due where marker_id in (
-    select marker_id from medium_due where medium_ref >= $2 and due_at <= $1
-    order by medium_ref limit $3 for update skip locked)
+-- Index: medium_due_of_medium; a locked row stays where it is, so that its place finds it.
+delete from medium_due where ctid = any (array(
+    select ctid from medium_due where medium_ref >= $2 and due_at <= $1
+    order by medium_ref limit $3 for update skip locked))
 returning medium_ref, service_date
 
 -- name: list_weeks_due
@@ -48,10 +48,9 @@ join tap t on t.medium_ref = wanted.medium_ref
 order by t.medium_ref, t.tapped_at
 
 -- name: list_media
-select * from medium where medium_ref = any($1::text[])
-
--- name: list_links
-select medium_ref, since, until, customer_id, rider from medium_link where medium_ref = any($1::text[])
+-- Media with their links: a row a link, one without them for a medium that nobody ever paid for.
+select m.medium_ref, m.kind, l.since, l.until, l.customer_id, l.rider
+from medium m left join medium_link l using (medium_ref) where m.medium_ref = any($1::text[])
 
 -- name: list_parties
 select medium_ref, since, until, riders from medium_party where medium_ref = any($1::text[])

@@ -197,6 +197,11 @@ async def test_a_declined_card_is_a_debt_until_a_later_attempt_recovers_it(day: 
     await day.pass_days(1)
     assert (await day.bills(), day.owes()) == ([(300, 0, "collected")], 0)
     assert await day.denied() == [("alice", True), ("alice", False)]
+    told = await day.inner.rows("select payload from outbox where event_type = 'StandingChanged' order by id")
+    assert [(row["payload"]["is_denied"], row["payload"]["owed_minor"]) for row in told] == [
+        (True, 300),
+        (False, 0),
+    ]
     await day.inner.check_match()
 
 
@@ -369,7 +374,8 @@ async def test_no_try_begins_upon_a_bill_written_since_or_beside_an_open_try(day
     """Two workers read a bill of 300; the slower one must not ask the card for them again."""
     await day.ride(300)
     await day.pass_days(1)
-    store = BillStore(CollectionStore(day.inner.service.context.database))
+    context = day.inner.service.context
+    store = BillStore(CollectionStore(context.database), context.outbox)
     row = await store.get_bill(UUID(await day.first_bill()))
 
     async def list_tries() -> list[tuple[str, str]]:
