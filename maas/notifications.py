@@ -53,7 +53,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ja": "乗車料金 {amount} 円のお支払いができませんでした。お支払いが済むまで改札をご利用になれません。"
         "アプリの「未払い」からお支払いください。",
         "ja-easy": "電車などの お金 {amount}円を 払えませんでした。払うまで 改札を 通れません。"
-        "アプリの「未払い」から 払って ください。",
+        "アプリの「未払い」から 払えます。",
         "en": "Your rides could not be charged. Until you pay {amount} yen, gates refuse your card."
         " Pay under “Debts” in the app.",
         "zh-Hans": "您的乘车费 {amount} 日元未能扣款。付清之前无法通过检票口。请在应用的“欠款”中支付。",

@@ -51,9 +51,11 @@ select * from top_up where top_up_id = $1
 -- Index: top_up_of_traveller.
 select * from top_up where traveller_id = $1 order by requested_at desc, top_up_id limit $2
 
--- name: sum_open_top_ups
--- Index: top_up_of_traveller.
-select coalesce(sum(amount_minor), 0)::bigint from top_up where traveller_id = $1 and state = 'open'
+-- name: sum_top_ups
+-- Those that are paid, and those with them that are on their way. Index: top_up_of_traveller.
+select coalesce(sum(amount_minor) filter (where state = 'paid'), 0)::bigint as paid_minor,
+    coalesce(sum(amount_minor) filter (where state in ('paid', 'open')), 0)::bigint as accepted_minor
+from top_up where traveller_id = $1
 
 -- name: sum_auto_top_ups
 -- Those of a day that are paid or on their way, and whether one was declined. Index: top_up_of_traveller.

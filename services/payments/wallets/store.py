@@ -169,10 +169,17 @@ class WalletStore:
         rows = await self.database.fetch(queries["list_top_ups"], traveller_id, limit)
         return [_top_up_row(row) for row in rows]
 
-    async def sum_open_top_ups(self, tx: Any, traveller_id: str) -> int:
-        """What is on its way into a wallet."""
-        total: int = await tx.fetchval(queries["sum_open_top_ups"], traveller_id)
-        return total
+    async def sum_paid_top_ups(self, traveller_id: str) -> int:
+        """What top-ups have brought into a wallet in all its time."""
+        row = await self.database.fetchrow(queries["sum_top_ups"], traveller_id)
+        paid_minor: int = row["paid_minor"]
+        return paid_minor
+
+    async def sum_accepted_top_ups(self, tx: Any, traveller_id: str) -> int:
+        """The same with those that are on their way."""
+        row = await tx.fetchrow(queries["sum_top_ups"], traveller_id)
+        accepted_minor: int = row["accepted_minor"]
+        return accepted_minor
 
     async def sum_auto_top_ups(self, tx: Any, traveller_id: str, day: date) -> tuple[int, bool]:
         """A day's automatic top-ups that are paid or on their way, and whether one was declined."""

@@ -90,6 +90,7 @@ class TopUps:
         """The traveller's own wish, driven as far as it goes; or why not. Raises WalletNotFound."""
         await self._store.get_wallet(traveller_id)
         row = _top_up(top_up_id, traveller_id, amount, self._now(), payment_method=payment_method)
+        unaided_minor = await self._get_unaided_balance(traveller_id)
         async with self._context.database.transaction() as tx:
             # Locked: one that is being closed in this moment is not filled.
             wallet = await self._store.lock_wallet(tx, traveller_id)
@@ -99,7 +100,7 @@ class TopUps:
                 verdict = decide_top_up(
                     wallet.state,
                     amount_minor=amount.amount_minor,
-                    balance_minor=await self._balance_to_be(tx, traveller_id),
+                    balance_minor=unaided_minor + await self._store.sum_accepted_top_ups(tx, traveller_id),
                 )
                 if verdict is not TopUpVerdict.ACCEPTED:
                     return verdict
@@ -120,16 +121,17 @@ class TopUps:
         if card is None:
             return
         top_up_id = uuid5(cause_id, f"auto top-up:{today}")
+        unaided_minor = await self._get_unaided_balance(traveller_id)
         async with self._context.database.transaction() as tx:
             locked = await self._store.lock_wallet(tx, traveller_id)
             if await self._store.find_top_up(tx, top_up_id) is None:
                 if locked is None or locked.auto is None:
                     return
-                balance_minor = await self._balance_to_be(tx, traveller_id)
+                accepted_minor = await self._store.sum_accepted_top_ups(tx, traveller_id)
                 today_minor, has_declined = await self._store.sum_auto_top_ups(tx, traveller_id, today)
                 added_minor = decide_auto_top_up(
                     locked.auto,
-                    balance_minor=balance_minor,
+                    balance_minor=unaided_minor + accepted_minor,
                     needed_minor=needed.amount_minor,
                     today_minor=today_minor,
                     has_declined_today=has_declined,
@@ -146,13 +148,15 @@ class TopUps:
             # The row brings it back; what is paid now goes on with what the wallet holds.
             log.warning("auto_top_up_waits", top_up_id=str(top_up_id), error=type(error).__name__)
 
-    async def _balance_to_be(self, tx: Any, traveller_id: str) -> int:
-        """The balance of a locked wallet with the top-ups that are on their way.
+    async def _get_unaided_balance(self, traveller_id: str) -> int:
+        """What the wallet would hold without any top-up, below 0 where those have paid for journeys.
 
-        These are read first: one that is paid in between counts twice for a moment, and never not at all.
+        With all that were accepted, read later and locked, it is the balance to be: one that is paid in
+        between counts twice for a moment, and never not at all. The ledger is asked before the lock, so
+        that no lock waits for another service.
         """
-        on_their_way = await self._store.sum_open_top_ups(tx, traveller_id)
-        return on_their_way + await self._books.get_balance(traveller_wallet(traveller_id))
+        paid_minor = await self._store.sum_paid_top_ups(traveller_id)
+        return await self._books.get_balance(traveller_wallet(traveller_id)) - paid_minor
 
     async def drive(self, top_up_id: UUID) -> TopUpRow:
         """The top-up as far as it goes now. Raises ProviderUnavailable."""

@@ -163,7 +163,8 @@ def test_captured_less_refunded_is_what_was_ridden_plus_fees(steps: list[tuple[i
 def test_every_message_is_told_in_every_language(code: str) -> None:
     assert set(CATALOGUE[code]) == set(LANGUAGES)
     fields = dict.fromkeys(
-        ["origin", "destination", "departs", "arrives", "total", "date", "line", "amount", "fee"], "1"
+        ["origin", "destination", "departs", "arrives", "total", "date", "line", "amount", "fee", "place"],
+        "1",
     )
     easy = compose_message(code, **fields).texts["ja-easy"]
     sentences = [sentence for sentence in easy.split("。") if sentence]
