@@ -161,7 +161,7 @@ def rate_week(
     closed_through: date,
     corrections: Iterable[Correction] = (),
     habits: Habits | None = None,
-    companion_taps: Iterable[Tap] = (),
+    companion_taps: Sequence[Tap] = (),
 ) -> WeekRating:
     """Rate a medium's week from the set of its taps.
 
@@ -170,14 +170,14 @@ def rate_week(
     """
     policy = book.policy
     days = split_by_day(taps, policy)
-    beside = split_by_day(companion_taps, policy)
+    beside = split_by_day(companion_taps, policy) if companion_taps else {}
     endings = Endings(policy, index_corrections(corrections), habits or {})
     rated: list[DayFares] = []
     ride_days: dict[TapKey, date] = {}
     for day in sorted(day for day in days if monday <= day < monday + timedelta(days=DAYS_PER_WEEK)):
         is_over = day <= closed_through
         rides = [endings.end(ride, day_is_over=is_over) for ride in _list_rides(days[day], day, book)]
-        companions = _list_rides(beside.get(day, []), day, book)
+        companions = _list_rides(beside[day], day, book) if day in beside else []
         rated.append(list_day_fares(medium, day, rides, book, companions=companions))
         ride_days |= dict.fromkeys((ride.key for ride in rides), day)
     fares, refunds, uses = _charge(

@@ -108,6 +108,7 @@ class TariffInForce:
         self.caps = on(CapRow)
         self.run_fares: dict[tuple[object, ...], Any] = {}
         self.promised: dict[str, tuple[tuple[PassRow, frozenset[str], int], ...]] = {}
+        self.cheapest_products: dict[str, int] = {}
         self.joint_paths: dict[tuple[str, ...], tuple[str, str] | None] = {}
 
     def find_network(self, operator_id: str, route_id: str) -> NetworkRow | None:

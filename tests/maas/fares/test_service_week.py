@@ -13,7 +13,16 @@ from maas.fares.charged import ServiceClock
 from maas.fares.engine import FareEngine
 from maas.fares.pass_cover import PassInHand
 from maas.fares.riders import Company
-from maas.fares.service_week import Ride, RideMade, RideUnfinished, WeekRated, rate_week
+from maas.fares.service_week import (
+    Ride,
+    RideMade,
+    RideUnfinished,
+    WeekRated,
+    charge_beside_products,
+    charge_fares,
+    list_fares,
+    rate_week,
+)
 from maas.journeys import Leg, Mode
 from maas.prices import FareMedium, RiderCategory
 from tests.oracles.best_fare import cheapest_by_brute_force
@@ -225,11 +234,7 @@ DRAWN = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
-@given(drawn=DRAWN, seed=st.integers(0, 999))
-def test_any_order_gives_the_same_and_never_more_than_the_cheapest(
-    drawn: list[tuple[int, int, str, str, str]], seed: int
-) -> None:
+def build_rides(drawn: list[tuple[int, int, str, str, str]]) -> list[Ride]:
     rides: list[Ride] = []
     for place, (day, minute, kind, origin, destination) in enumerate(drawn):
         at, on = f"{minute // 60}:{minute % 60:02}", MONDAY + timedelta(days=day)
@@ -239,6 +244,25 @@ def test_any_order_gives_the_same_and_never_more_than_the_cheapest(
             rides.append(made(f"r{place}", oedo(at, day=on)))
         else:
             rides.append(made(f"r{place}", bus(at, day=on)))
+    return rides
+
+
+@settings(max_examples=150, deadline=None)
+@given(drawn=DRAWN, rider=st.sampled_from([ADULT, CHILD, RiderCategory.INFANT, RiderCategory.SENIOR]))
+def test_fares_below_all_products_cost_what_asking_every_product_says(
+    drawn: list[tuple[int, int, str, str, str]], rider: RiderCategory
+) -> None:
+    fares = list_fares(ENGINE, build_rides(drawn), rider=rider)
+    quick = charge_fares(ENGINE, fares, rider=rider, clock=CLOCK)
+    assert quick == charge_beside_products(ENGINE, fares, rider=rider, clock=CLOCK)
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn=DRAWN, seed=st.integers(0, 999))
+def test_any_order_gives_the_same_and_never_more_than_the_cheapest(
+    drawn: list[tuple[int, int, str, str, str]], seed: int
+) -> None:
+    rides = build_rides(drawn)
     rated = rate(*rides)
     shuffled = list(rides)
     Random(seed).shuffle(shuffled)
