@@ -11,7 +11,8 @@ Not here  Calls, rows (services/payments/disputes).
   OPEN           needs_response              somebody answers until `due_by`
   UNDER_REVIEW   under_review                the bank decides
   WON            won, warning_closed         the money came back with a movement of its own
-  LOST           lost                        disputed -> chargeback_losses, what was withdrawn
+  LOST           lost                        disputed -> chargeback_losses, what was withdrawn;
+                                             a top-up's wallet -> chargeback_losses, what is left there
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from payments.accounts import CHARGEBACK_LOSSES, DISPUTED, UNEARNED_FARES
+from payments.accounts import CHARGEBACK_LOSSES, DISPUTED, UNEARNED_FARES, AccountId
 from payments.ports import Payment
 from payments.transfers import Transfer, TransferCode
 
@@ -100,6 +101,25 @@ def build_fares_kept(
     return Transfer(
         transfer_id=uuid5(_DISPUTES, f"{dispute_id}/fares/{attempt}"),
         debit=UNEARNED_FARES,
+        credit=CHARGEBACK_LOSSES,
+        amount_minor=amount_minor,
+        currency=currency,
+        code=TransferCode.DISPUTE,
+        reference=f"dispute:{dispute_id}",
+        effective_at=at,
+    )
+
+
+def build_value_taken_back(
+    dispute_id: str, wallet: AccountId, amount_minor: int, currency: str, *, attempt: int, at: datetime
+) -> Transfer:
+    """What is left in a wallet of a top-up that the bank gave back lessens the loss.
+
+    `attempt` makes its id, as for `build_fares_kept`.
+    """
+    return Transfer(
+        transfer_id=uuid5(_DISPUTES, f"{dispute_id}/value/{attempt}"),
+        debit=wallet,
         credit=CHARGEBACK_LOSSES,
         amount_minor=amount_minor,
         currency=currency,

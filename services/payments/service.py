@@ -59,6 +59,7 @@ from services.payments.wallets.closing import WalletClosing
 from services.payments.wallets.room import build_wallets
 from services.payments.wallets.routes import WalletEndpoints
 from services.payments.wallets.routes import build_routes as build_wallet_routes
+from services.payments.wallets.store import WalletStore
 from services.platform.context import ServiceContext
 from services.platform.outbox import Subscription
 from services.platform.service import Service
@@ -107,6 +108,7 @@ def build_with(context: ServiceContext, client: StripeClient, *, webhook_secret:
         context=context,
         store=DisputesStore(context.database),
         payments=store,
+        wallets=WalletStore(context.database),
         books=books,
         provider=StripeDisputes(client),
         collector=collector,

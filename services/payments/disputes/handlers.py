@@ -22,6 +22,7 @@ from payments.disputes import (
     follow_dispute,
 )
 from payments.errors import DisputeDecided, PaymentsError, ProviderRefused, TransferRefused
+from payments.ports import PaymentPurpose
 from payments.transfers import TransferStatus
 from services.payments.balance.collector import Collector
 from services.payments.books import Books
@@ -29,7 +30,9 @@ from services.payments.calls import run_call
 from services.payments.disputes.provider import DisputesProvider
 from services.payments.disputes.ridden import FIELD, RIDDEN_HEAD, find_ridden
 from services.payments.disputes.store import DisputeRow, DisputesStore
+from services.payments.disputes.value import take_value_back
 from services.payments.store import PaymentsStore
+from services.payments.wallets.store import WalletStore
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 
@@ -48,6 +51,7 @@ class DisputesHandlers:
         context: ServiceContext,
         store: DisputesStore,
         payments: PaymentsStore,
+        wallets: WalletStore,
         books: Books,
         provider: DisputesProvider,
         collector: Collector,
@@ -55,6 +59,7 @@ class DisputesHandlers:
         self._context = context
         self._store = store
         self._payments = payments
+        self._wallets = wallets
         self._books = books
         self._provider = provider
         self._collector = collector
@@ -155,16 +160,18 @@ class DisputesHandlers:
 
     async def _decide(self, row: DisputeRow) -> None:
         """Book the decision, then save it with its event."""
+        payment = (await self._payments.get_payment(row.payment_id)).payment
         if row.state is DisputeState.LOST:
-            withdrawn = await self._store.find_withdrawn(row.dispute_id)
+            withdrawn, at = await self._store.find_withdrawn(row.dispute_id), self._context.clock.now()
             if withdrawn is None:
                 # The withdrawal is not in the books yet: the next round finds it there.
                 await self._store.save(row)
                 return
-            await self._books.post(
-                build_loss(row.dispute_id, withdrawn, row.currency, at=self._context.clock.now())
-            )
-        payment = (await self._payments.get_payment(row.payment_id)).payment
+            await self._books.post(build_loss(row.dispute_id, withdrawn, row.currency, at=at))
+            if payment.purpose is PaymentPurpose.TOP_UP:
+                await take_value_back(
+                    self._books, self._wallets, row, payment, withdrawn_minor=withdrawn, at=at
+                )
         async with self._context.database.transaction() as tx:
             saved = await self._store.save(replace(row, closed_at=self._context.clock.now()), tx)
             if saved is not None:

@@ -16,18 +16,23 @@ from payments.accounts import (
     DISPUTED,
     PROVIDER_FEES,
     UNEARNED_FARES,
+    traveller_wallet,
 )
 from payments.disputes import DisputeState, follow_dispute
 from payments.errors import TransferRefused
 from payments.ports import Payment, RefundState
 from payments.transfers import Transfer, TransferCode
 from services.payments.books import Books
+from services.payments.disputes.store import DisputesStore
+from services.payments.disputes.value import take_value_back
+from services.payments.wallets.store import WalletStore
 from services.platform.auth import Role
 from services.platform.bus import Envelope
-from tests.services.payments.setting import NOW, Setting, eventually
+from tests.services.payments.setting import NOW, VISA, Setting, eventually
 
 FEES = 360 + 1_300
 """Of a charge of 10,000 at 3.6 %, and of a dispute."""
+PAYMENT_OF = "select payment_id from dispute where dispute_id = $1"
 
 
 async def dispute(setting: Setting) -> tuple[Payment, Any]:
@@ -183,6 +188,83 @@ async def test_fares_that_are_earned_still_lessen_the_loss_once_they_are_taken_b
     await hear(setting, event)
     await hear(setting, event)
     assert (balances(setting)[CHARGEBACK_LOSSES], setting.net(UNEARNED_FARES)) == (6_000, 6_000)
+
+
+async def top_up(setting: Setting, amount: int) -> None:
+    call: Any = {"subject": "alice", "body": {"amount": amount, "payment_method": VISA}}
+    assert (await setting.house.call("PUT", "/api/wallet", subject="alice"))[0] == 200
+    assert (await setting.house.call("POST", "/api/wallet/top-ups", **call))[0] == 201
+
+
+async def lose_top_up(setting: Setting, amount: int, *, spent: int) -> str:
+    """A top-up of which some is spent before its bank takes it back; the dispute's id."""
+    await top_up(setting, amount)
+    card = {"payment_method": VISA}
+    assert (await setting.house.call("POST", "/api/payments/methods", subject="alice", body=card))[0] == 200
+    auto = {"threshold": 0, "amount": 1_000, "day_ceiling": 5_000}
+    assert (await setting.house.call("PUT", "/api/wallet/auto-top-up", subject="alice", body=auto))[0] == 200
+    if spent:
+        payment = await setting.open(spent)
+        await setting.port.authorise(payment_id=payment.payment_id, payment_method="wallet")
+        await setting.port.capture(payment_id=payment.payment_id)
+    charge = setting.stand_in.inner.book.list_all("charge")[0]
+    there = await setting.stand_in.control("disputes", charge=charge["id"])
+    await tell_all(setting)
+    await decide(setting, there["id"], "lost")
+    return str(there["id"])
+
+
+@pytest.mark.parametrize(("spent", "losses"), [(0, 0), (3_000, 3_000), (10_000, 10_000)])
+async def test_what_is_left_of_a_lost_top_up_leaves_the_wallet_once(
+    setting: Setting, spent: int, losses: int
+) -> None:
+    await lose_top_up(setting, 10_000, spent=spent)
+    await tell_all(setting)
+    assert setting.net(traveller_wallet("alice")) == 0
+    assert (balances(setting)[CHARGEBACK_LOSSES], balances(setting)[DISPUTED]) == (losses, 0)
+    _, wallet = await setting.house.call("GET", "/api/wallet", subject="alice")
+    assert wallet["auto_top_up"] is None, "that card is not charged again by itself"
+    assert (await setting.reconciliation())["is_matched"] is True
+
+
+async def test_value_is_taken_back_once_whatever_is_left_when_it_is_tried_again(setting: Setting) -> None:
+    """A driver dies after the ledger's answer; before the next one comes, the traveller tops up anew."""
+    dispute_id = await lose_top_up(setting, 10_000, spent=3_000)
+    await top_up(setting, 2_000)
+    payment = await setting.port.get_payment(payment_id=(await setting.rows(PAYMENT_OF, dispute_id))[0][0])
+    row = await DisputesStore(setting.service.context.database).get(dispute_id)
+    wallets = WalletStore(setting.service.context.database)
+    await take_value_back(
+        Books(setting.service.context), wallets, row, payment, withdrawn_minor=10_000, at=NOW
+    )
+    assert setting.net(traveller_wallet("alice")) == 2_000
+
+
+async def test_who_spends_in_the_same_moment_is_not_asked_for_it(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The balance is read, then 4,000 of it are spent: the ledger refuses, and what is left goes."""
+    books = Books(setting.service.context)
+    spend = Transfer(
+        transfer_id=uuid4(),
+        debit=traveller_wallet("alice"),
+        credit=UNEARNED_FARES,
+        amount_minor=4_000,
+        code=TransferCode.PAYMENT,
+        reference="a ride",
+        effective_at=NOW,
+    )
+    try_to_post = Books.try_to_post
+
+    async def spend_first(self: Books, transfers: Any) -> Any:
+        if transfers[0].code is TransferCode.DISPUTE and transfers[0].debit == spend.debit:
+            await books.post(spend)
+        return await try_to_post(self, transfers)
+
+    monkeypatch.setattr(Books, "try_to_post", spend_first)
+    await lose_top_up(setting, 10_000, spent=0)
+    assert setting.net(traveller_wallet("alice")) == 0
+    assert balances(setting)[CHARGEBACK_LOSSES] == 4_000
 
 
 async def test_what_was_ridden_is_evidence_until_somebody_writes_better(setting: Setting) -> None:
