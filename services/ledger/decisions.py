@@ -64,7 +64,7 @@ class Decision:
     exact: frozenset[AccountId] = frozenset()
     ended: frozenset[UUID] = frozenset()
     statuses: list[list[TransferStatus]] = field(default_factory=list)
-    _changes: list[tuple[object, ...]] = field(default_factory=list)
+    _changes: list[tuple[Any, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.before = {account_id: sums_of(totals) for account_id, totals in self.ledger.accounts.items()}
@@ -119,6 +119,29 @@ class Decision:
             expired or None,
         )
 
+    def find_single(self, *, lane: int) -> tuple[object, ...] | None:
+        """What `post_one` is told, where all that was decided is one plain movement; else None."""
+        if len(self.ledger.log) != 1 or self.ledger.refusals or self.open_ids or self.exact:
+            return None
+        ((transfer, _),) = self.ledger.log
+        if transfer.kind is not TransferKind.POSTED or transfer.linked:
+            return None
+        accounts: list[object] = []
+        for name, is_guarded, _, _, _, _, room, *_ in sorted(self._changes):
+            accounts += (name, _lane_of(name, lane, is_guarded=is_guarded), room)
+        return (
+            transfer.transfer_id,
+            transfer.debit,
+            transfer.credit,
+            transfer.amount_minor,
+            transfer.currency,
+            transfer.code,
+            transfer.reference,
+            transfer.effective_at,
+            self.now,
+            *accounts,
+        )
+
     def _list_transfer_columns(self) -> tuple[Sequence[object] | None, ...]:
         written = [transfer for transfer, _ in self.ledger.log]
         refusals: list[object] | None = None
@@ -147,9 +170,8 @@ class Decision:
             return (None,) * 11
         names, guarded, *columns = zip(*sorted(self._changes), strict=True)
         debits, credits_, *others = columns
-        # A customer's own account may have one lane only (store.py).
         lanes = [
-            0 if is_guarded or is_of_one_customer(name) else lane
+            _lane_of(name, lane, is_guarded=is_guarded)
             for name, is_guarded in zip(names, guarded, strict=True)
         ]
         return (names, lanes, debits, credits_, *map(_or_none, others[:2]), *map(_unless_void, others[2:]))
@@ -164,7 +186,7 @@ class Decision:
         )
         all_exact = self.is_ahead and self.is_refused_by_a_bound
         released = self._list_released() if self.ended else frozenset[AccountId]()
-        changes: list[tuple[object, ...]] = []
+        changes: list[tuple[Any, ...]] = []
         exact: list[AccountId] = []
         accounts = self.ledger.accounts
         for account_id, before in self.before.items():
@@ -200,6 +222,11 @@ class Decision:
         return frozenset(released & moved)
 
 
+def _lane_of(name: AccountId, lane: int, *, is_guarded: bool) -> int:
+    """A customer's own account may have one lane only, as one with a bound has (store.py)."""
+    return 0 if is_guarded or is_of_one_customer(name) else lane
+
+
 def _or_none(column: Sequence[object]) -> Sequence[object] | None:
     """The column, or nothing when nothing stands in it: it is not carried, and read for nothing."""
     return column if any(column) else None
@@ -217,6 +244,10 @@ def _once_if_alike(column: Sequence[object]) -> Sequence[object]:
 
 async def write(connection: Any, decision: Decision, *, lane: int) -> None:
     """Write all of it or raise: SerializationError where what it depends on has changed."""
+    single = decision.find_single(lane=lane)
+    if single is not None:
+        await connection.execute(queries["post_one"], *single)
+        return
     arguments = decision.list_arguments(lane=lane)
     if arguments is not None:
         await connection.execute(queries["post_batch"], *arguments)

@@ -66,6 +66,10 @@ select * from transfers where pending_id = any ($2::uuid[]) and refusal is null
 select post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
                   $21, $22, $23, $24, $25, $26)
 
+-- name: post_one
+-- The same for one plain movement that was granted (migrations/0008).
+select post_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+
 -- name: begin_reading
 -- The last sequence that was drawn, and the writers that are on their way.
 select horizon, writers from begin_reading()

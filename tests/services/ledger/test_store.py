@@ -176,6 +176,21 @@ async def test_batches_of_several_callers_stay_their_own(store: LedgerStore) -> 
     ]
 
 
+async def test_a_transfer_by_itself_is_recorded_as_one_in_company(
+    store: LedgerStore, database: Database
+) -> None:
+    await open_all(store)
+    alike = [transfer("rider", "operator", 50) for _ in range(3)]
+    await store.post([alike[:1]], now=START)
+    await store.post([alike[1:]], now=START)
+    rows = await database.fetch("select * from transfers where debit = 'rider' order by sequence")
+    alone, *others = [{**row, "transfer_id": None, "sequence": None} for row in rows]
+    assert others == [alone, alone]
+    assert [row["transfer_id"] for row in rows] == [each.transfer_id for each in alike]
+    assert (await store.get_account("operator", now=START)).balance.credits_posted == 150
+    assert await list_unsound(database) == []
+
+
 async def test_an_account_is_opened_once(store: LedgerStore) -> None:
     await store.open_accounts(ACCOUNTS, now=START)
     await store.open_accounts(ACCOUNTS, now=START)
