@@ -24,6 +24,7 @@ from services.payments.stand_in.launcher import start as start_stand_in
 from services.platform.clock import Clock, SimulatedClock, SystemClock
 from services.platform.embedded.postgres import EmbeddedPostgres
 from services.platform.settings import Settings
+from services.platform.tasks import run_stoppable
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ async def _run(settings: Settings, wish: Wish, console: Console) -> None:
         with step(console, "Starting the services"):
             house = build_house(complete, clock, only=wish.only, with_demo=wish.city)
             await stack.enter_async_context(_serving(house))
-        await _use(f"http://{complete.host}:{complete.port}", complete, wish, console)
+        await run_stoppable(_use(f"http://{complete.host}:{complete.port}", complete, wish, console))
 
 
 async def _start_parts(stack: AsyncExitStack, settings: Settings, wish: Wish, console: Console) -> Settings:

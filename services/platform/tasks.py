@@ -6,7 +6,7 @@ Idea      Cancel again until every task has ended.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 _ASK_AGAIN_S = 0.5
@@ -22,3 +22,13 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in ended:
             if not task.cancelled():
                 task.exception()  # looked at, so that nobody is warned of it later
+
+
+async def run_stoppable(work: Coroutine[Any, Any, None]) -> None:
+    """Do this work; whoever is cancelled meanwhile cancels it until it has ended. Raises what it raises."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+        await task
+    finally:
+        await end_tasks([task])

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from services.platform.tasks import end_tasks
+import pytest
+
+from services.platform.tasks import end_tasks, run_stoppable
 
 
 async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
@@ -33,3 +35,37 @@ async def test_a_task_that_failed_before_is_no_trouble() -> None:
     await end_tasks([task])
     await end_tasks([])
     assert task.done()
+
+
+async def test_work_that_loses_its_cancellation_stops_and_what_surrounds_it_is_cleaned_up_in_peace() -> None:
+    said = list[str]()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            said.append("lost")
+        await asyncio.Event().wait()
+
+    async def house() -> None:
+        try:
+            await run_stoppable(stubborn())
+        finally:
+            await asyncio.sleep(1)
+            said.append("cleaned up")
+
+    task = asyncio.create_task(house())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+    assert said == ["lost", "cleaned up"]
+
+
+async def test_work_that_ends_or_fails_does_so_for_its_caller() -> None:
+    async def fail() -> None:
+        raise RuntimeError("broken")
+
+    await run_stoppable(asyncio.sleep(0))
+    with pytest.raises(RuntimeError, match="broken"):
+        await run_stoppable(fail())

@@ -40,6 +40,7 @@ from services.payments.stripe_client import StripeClient
 from services.payments.stripe_provider import StripeProvider
 from services.payments.wallets.closing import WalletClosing
 from services.payments.wallets.room import Wallets, build_wallets
+from services.payments.wallets.store import WalletStore
 from services.platform.clock import FixedClock, SystemClock
 from services.platform.context import Ports, ServiceContext
 from services.platform.database import Database, prepare_connection
@@ -151,6 +152,7 @@ class World:
             context=context,
             store=on_stage(DisputesStore(self.database)),
             payments=store,
+            wallets=on_stage(WalletStore(self.database)),
             books=books,
             provider=on_stage(StripeDisputes(self.client)),
             collector=collector,
