@@ -10,6 +10,7 @@ from uuid import UUID
 from payments.accounts import (
     BAD_DEBTS,
     CARD_CLEARING,
+    CHARGEBACK_LOSSES,
     REFUNDS_DUE,
     UNEARNED_FARES,
     AccountId,
@@ -42,6 +43,7 @@ async def audit(world: World) -> None:
     await _audit_deny_list(world)
     await _audit_mandate(world)
     await _audit_ledger(world, rows)
+    await _audit_lost_top_ups(world)
 
 
 async def _audit_unfinished(world: World) -> None:
@@ -176,8 +178,47 @@ async def _expect_balances(world: World, payments: list[PaymentRow]) -> dict[Acc
     for row in await world.list_rows("select traveller_id, amount_minor from wallet_payout"):
         nets[traveller_wallet(row["traveller_id"])] -= row["amount_minor"]
         nets[REFUNDS_DUE] += row["amount_minor"]
+    for customer_id in PEOPLE:
+        nets[traveller_wallet(customer_id)] -= sum(_list_taken_back(world, customer_id).values())
     nets.setdefault(REFUNDS_DUE, 0)
     return nets
+
+
+def _list_taken_back(world: World, customer_id: str) -> dict[str, int]:
+    """What left a wallet for lost disputes, by their references; once each."""
+    account_id = traveller_wallet(customer_id)
+    if account_id not in world.ledger.books.accounts:
+        return {}
+    entries = world.ledger.books.list_entries(
+        account_id, after_sequence=0, until=world.clock.now().replace(year=9000), limit=100_000
+    )
+    moves = [each.transfer for each in entries if each.transfer.credit == CHARGEBACK_LOSSES]
+    taken = {each.reference: each.amount_minor for each in moves}
+    assert len(taken) == len(moves), "a lost top-up is taken back once"
+    return taken
+
+
+async def _audit_lost_top_ups(world: World) -> None:
+    """Only of lost top-ups something leaves a wallet, and never more than the bank took."""
+    rows = await world.list_rows(
+        "select dispute_id, traveller_id, dispute.amount_minor, purpose"
+        " from dispute join payment using (payment_id) where dispute.state = 'lost' and closed_at is not null"
+    )
+    lost = {
+        (row["traveller_id"], f"dispute:{row['dispute_id']}"): row["amount_minor"]
+        for row in rows
+        if row["purpose"] == PaymentPurpose.TOP_UP
+    }
+    taken = {
+        (customer_id, reference): amount
+        for customer_id in PEOPLE
+        for reference, amount in _list_taken_back(world, customer_id).items()
+    }
+    assert taken.keys() <= lost.keys()
+    assert all(amount <= lost[key] for key, amount in taken.items())
+    trial = world.ledger.books.get_trial_balance(now=world.clock.now())
+    losses = sum(-each.net_credit for each in trial.balances if each.account_id == CHARGEBACK_LOSSES)
+    assert losses == sum(row["amount_minor"] for row in rows) - sum(taken.values()), "what was lost"
 
 
 async def _expect_bills(world: World, nets: dict[AccountId, int]) -> None:
