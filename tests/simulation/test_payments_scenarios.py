@@ -52,6 +52,8 @@ async def test_a_seed_gives_the_same_story_again(
         (1252, STEPS),
         # A paid refund came back, and the webhook that told of it was lost for good.
         (217, STEPS),
+        # A card that was let go before it was ready became the default, and took it along when it went.
+        (1152, STEPS),
     ],
 )
 async def test_what_failed_once(seed: int, steps: int, postgres_server: PostgresForTests) -> None:

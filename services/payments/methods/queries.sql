@@ -40,12 +40,13 @@ select * from saved_method where customer_id = $1 and state <> 'detached' and is
 order by is_default desc, saved_at, method_id
 
 -- name: save_method
--- Writes the row unless somebody else has since $2. A customer's first ready card becomes the default.
+-- Writes the row unless somebody else has since $2. A customer's first ready card becomes the default, unless it was
+-- let go meanwhile.
 -- $11: seconds until it is taken up again, null when nothing is left to do.
 update saved_method set
     state = $3, setup_id = $4, payment_method = $5, brand = $6, last4 = $7, exp_month = $8, exp_year = $9,
     failure = $10, next_attempt_at = clock_timestamp() + make_interval(secs => $11::float8), next_action_url = $12,
-    is_default = $3 = 'ready' and (is_default or not exists (
+    is_default = $3 = 'ready' and is_wanted and (is_default or not exists (
         select from saved_method as other where other.customer_id = saved_method.customer_id and other.is_default)),
     last_error = null, version = version + 1
 where method_id = $1 and version = $2
