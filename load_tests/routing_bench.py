@@ -146,6 +146,7 @@ class Subjects:
                 instances,
                 side.walks,
                 side.bounds,
+                0,
                 access,
                 egress,
                 departs_s,

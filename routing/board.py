@@ -81,7 +81,7 @@ def list_calls(
         begin_s = _start_s(timetable, day - reach, day) if earlier else time_s
         end_s = time_s if earlier else _start_s(timetable, day + reach + 1, day)
         span = _Span(days=days, searched=day, begin_s=begin_s, end_s=end_s, count=count_min, earlier=earlier)
-        events = sorted(set(_events(timetable, stops, span, arrivals=arrivals)))
+        events = sorted(set(_events(router, stops, span, arrivals=arrivals)))
         kept = _cut(_unique(events), count_min, earlier=earlier)
         if len(kept) >= count_min:
             break
@@ -98,8 +98,9 @@ def _start_s(timetable: Timetable, day: int, searched: int) -> int:
     return int(start - service_day_start(timetable, searched).timestamp())
 
 
-def _events(timetable: Timetable, stops: Sequence[int], span: _Span, *, arrivals: bool) -> Iterator[_Event]:
+def _events(router: Router, stops: Sequence[int], span: _Span, *, arrivals: bool) -> Iterator[_Event]:
     """The calls at the stops within the span; of each line and day as many instants as are asked for."""
+    timetable = router.timetable
     lines = timetable.lines
     days = [day for day in span.days if 0 <= day < timetable.day_count]
     known = [(day, _start_s(timetable, day, span.searched)) for day in days]
@@ -115,8 +116,9 @@ def _events(timetable: Timetable, stops: Sequence[int], span: _Span, *, arrivals
         for day, shift_s in known:
             if not active[day]:
                 continue
-            low, high = _slice(column, span, shift_s)
-            for run in range(low, high):
+            runs = router.cancellations.list_kept_runs(line, day, len(column))
+            low, high = _slice(column[runs], span, shift_s)
+            for run in runs[low:high].tolist():
                 trip = int(timetable.parts.trips[trips + run * part_count + part])
                 seconds = int(column[run]) + shift_s
                 yield _Event(seconds, trip, day, position - start, line, run, part)

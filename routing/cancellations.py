@@ -4,17 +4,18 @@ Problem   An operator cancels tonight's boat; compiling a region again for one b
           searches that have begun must not see it half done.
 Idea      A set of (trip, day), never changed once made. A run of several trips end to end keeps those parts
           that still run: of each run touched there remain *stretches* of positions, and of each line touched
-          *blocks*, rectangles of runs and positions, which the search treats as lines of their own.
+          *blocks*, rectangles of runs and positions, which the search treats as lines of their own. A run
+          that was replaced by another (live/overlay.py) goes whole.
 Invariant Blocks of a line on a day never share a ride, and together hold every ride that needs no cancelled
           trip. Nobody stays seated across a cancelled trip.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from routing.timetable import Timetable
 
@@ -31,8 +32,15 @@ class Block(NamedTuple):
 class Cancellations:
     """Cancelled trips on their days, by index into one timetable. Immutable."""
 
-    def __init__(self, timetable: Timetable, cancelled: Iterable[tuple[int, date]]) -> None:
+    def __init__(
+        self,
+        timetable: Timetable,
+        cancelled: Iterable[tuple[int, date]],
+        replaced: Iterable[tuple[int, int, int]] = (),
+    ) -> None:
+        """`replaced`: runs (line, run, day) that run otherwise, on lines of their own (live/overlay.py)."""
         self._timetable = timetable
+        self.replaced = frozenset(replaced)
         self._trips = frozenset(
             (trip, day)
             for trip, on in cancelled
@@ -42,6 +50,12 @@ class Cancellations:
         self._parts: dict[int, dict[int, dict[int, set[int]]]] = {}
         for trip, day in self._trips:
             self._cut(trip, day)
+        self._replaced_of: dict[tuple[int, int], list[int]] = {}
+        for line, run, day in self.replaced:
+            self._replaced_of.setdefault((line, day), []).append(run)
+            parts = timetable.parts
+            count = int(parts.offsets[line + 1] - parts.offsets[line])
+            self._parts.setdefault(day, {}).setdefault(line, {})[run] = set(range(count))
 
     def __len__(self) -> int:
         return len(self._trips)
@@ -79,6 +93,12 @@ class Cancellations:
             blocks.append(Block(run_from, run_count, 0, position_count))
         return blocks
 
+    def list_kept_runs(self, line: int, day: int, run_count: int) -> npt.NDArray[np.int64]:
+        """The line's runs that were not replaced that day, in order; cancelled ones are among them."""
+        runs = np.arange(run_count)
+        gone = self._replaced_of.get((line, day))
+        return runs if gone is None else np.setdiff1d(runs, gone)
+
     def stretch(self, *, line: int, run: int, day: int, position: int) -> tuple[int, int]:
         """The positions [from, to) around this one, over which that run can be ridden that day."""
         lines = self._timetable.lines
@@ -95,8 +115,7 @@ class Cancellations:
         for i in range(int(trips.run_offsets[trip]), int(trips.run_offsets[trip + 1])):
             line, run, part = int(trips.run_lines[i]), int(trips.runs[i]), int(trips.run_parts[i])
             if self._timetable.days.active[lines.patterns[line], day]:
-                of_day = self._parts.setdefault(day, defaultdict(lambda: defaultdict(set)))
-                of_day[line][run].add(part)
+                self._parts.setdefault(day, {}).setdefault(line, {}).setdefault(run, set()).add(part)
 
     def _stretches(self, line: int, cut: set[int]) -> list[tuple[int, int]]:
         """The longest stretches of positions whose parts all run."""

@@ -35,6 +35,7 @@ from routing.journey import Access, FoundJourney, service_day_start
 from routing.kernels.arrays import NOT_REACHED, BoundRows, Instances, Int32, Lines, Times, Walks
 from routing.kernels.interchange import best_interchange
 from routing.kernels.raptor import mark_departures, search
+from routing.live.overlay import Overlay
 from routing.timetable import Timetable
 from routing.windows import Layout, Window
 from routing.workspaces import Workspaces, make_room
@@ -81,8 +82,9 @@ class Side:
 class Router:
     """Searches one timetable, less what is cancelled. Safe to use from several threads.
 
-    Holds no state but laid-out windows and workspaces. A change of cancellations is another router: see
-    `replace_cancelled`. `bounds` must hold for the timetable; without them searches are slower.
+    Holds no state but laid-out windows and workspaces. A change of cancellations is another router
+    (`replace_cancelled`), and so is one of times, stops or trips (`lay_over`). `bounds` must hold for the
+    timetable, but for `gain_s` that a ride may be faster; without them searches are slower.
     """
 
     def __init__(
@@ -90,11 +92,14 @@ class Router:
         timetable: Timetable,
         cancelled: Iterable[tuple[int, date]] = (),
         *,
+        replaced: Iterable[tuple[int, int, int]] = (),
         bounds: Bounds | None = None,
+        gain_s: int = 0,
     ) -> None:
         self.timetable = timetable
         self.bounds = bounds
-        self.cancellations = Cancellations(timetable, cancelled)
+        self.gain_s = gain_s
+        self.cancellations = Cancellations(timetable, cancelled, replaced)
         self.workspaces = Workspaces(timetable.stop_count)
         self._laid_out: OrderedDict[Window, Instances] = OrderedDict()
         self._starts: dict[int, int] = {}
@@ -102,7 +107,8 @@ class Router:
 
     def replace_cancelled(self, cancelled: Iterable[tuple[int, date]]) -> "Router":
         """A router with these trips cancelled on these dates, and no others; this one stays as it is."""
-        router = Router(self.timetable, cancelled, bounds=self.bounds)
+        replaced = self.cancellations.replaced
+        router = Router(self.timetable, cancelled, replaced=replaced, bounds=self.bounds, gain_s=self.gain_s)
         router.sides = self.sides
         router.workspaces = self.workspaces
         with self._lock:
@@ -110,6 +116,25 @@ class Router:
                 changes = (self.cancellations, router.cancellations)
                 if not any(each.touches(window.days) for each in changes):
                     router._laid_out[window] = instances
+        return router
+
+    def lay_over(self, overlay: Overlay, cancelled: Iterable[tuple[int, date]]) -> "Router":
+        """A router of this one's timetable with changes, ready: the windows kept here are laid out there."""
+        assert overlay.planned is self.timetable, (
+            "changes are laid over the timetable that they were made for"
+        )
+        router = Router(
+            overlay.timetable,
+            cancelled,
+            replaced=overlay.replaced,
+            bounds=None if overlay.gain_s is None else self.bounds,
+            gain_s=overlay.gain_s or 0,
+        )
+        router.workspaces = self.workspaces
+        with self._lock:
+            windows = list(self._laid_out)
+        for window in windows:
+            router.get_instances(window)
         return router
 
     @cached_property
@@ -312,6 +337,7 @@ class Router:
                     instances,
                     side.walks,
                     side.bounds,
+                    self.gain_s * rides,
                     access,
                     egress,
                     departs_s,

@@ -35,6 +35,18 @@ def build_strings(values: Sequence[str]) -> Strings:
     return Strings(blob, offsets, order)
 
 
+def append_strings(strings: Strings, values: Sequence[str]) -> Strings:
+    """The same column with these behind the others."""
+    added = build_strings(values)
+    at = [_find_place(strings, value.encode()) for value in values]
+    at_sorted = np.array([at[i] for i in added.order.tolist()], dtype=np.int64)
+    return Strings(
+        blob=np.concatenate([strings.blob, added.blob]),
+        offsets=np.concatenate([strings.offsets, added.offsets[1:] + strings.offsets[-1]]),
+        order=np.insert(strings.order, at_sorted, added.order + np.int32(len(strings.order))),
+    )
+
+
 def get_string(strings: Strings, index: int) -> str:
     """The string at `index`."""
     return _bytes_at(strings, index).decode()
@@ -56,13 +68,7 @@ def iterate_strings(strings: Strings) -> Iterator[str]:
 def find_string(strings: Strings, value: str) -> int | None:
     """The index of the first string in byte order that equals `value`, or None."""
     wanted = value.encode("utf-8", "surrogatepass")
-    low, high = 0, len(strings.order)
-    while low < high:
-        middle = (low + high) // 2
-        if _bytes_at(strings, int(strings.order[middle])) < wanted:
-            low = middle + 1
-        else:
-            high = middle
+    low = _find_place(strings, wanted)
     if low == len(strings.order):
         return None
     index = int(strings.order[low])
@@ -75,6 +81,18 @@ def check_strings(strings: Strings) -> None:
     assert (np.diff(strings.offsets) >= 0).all(), "offsets never fall"
     assert int(strings.offsets[0]) == 0, "the first string begins the blob"
     assert int(strings.offsets[-1]) == len(strings.blob), "the last string ends the blob"
+
+
+def _find_place(strings: Strings, wanted: bytes) -> int:
+    """How many strings come before this one in byte order."""
+    low, high = 0, len(strings.order)
+    while low < high:
+        middle = (low + high) // 2
+        if _bytes_at(strings, int(strings.order[middle])) < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _bytes_at(strings: Strings, index: int) -> bytes:

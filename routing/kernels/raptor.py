@@ -84,6 +84,7 @@ def search(
     instances: Instances,
     walks: Walks,
     bounds: BoundRows,
+    gain_s: int,
     access: tuple[Int32, Int32],
     egress: tuple[Int32, Int32],
     departs_s: Int32,
@@ -95,6 +96,7 @@ def search(
     """Every Pareto journey of departure, arrival and rides that leaves at one of these instants.
 
     times, instances, walks, bounds   see arrays.py; bounds of no groups bound nothing
+    gain_s    how much faster than the bounds' times a journey may be
     access    int32[A], int32[A]  stops where the journey may begin, and the walk to each, seconds
     egress    int32[B], int32[B]  stops where it may end, and the walk from each
     departs_s int32[D]  when to leave, falling, seconds after the start of the day searched
@@ -104,7 +106,7 @@ def search(
     Returns   how many; -1 if `found` is too small for them
     Requires  Timetable.check; shifted times stay well inside int32 (a few weeks)
     """
-    _look_from_goal(bounds, egress, workspace)
+    _look_from_goal(bounds, gain_s, egress, workspace)
     fewest = _fewest_rides(walks.change_s, access[0], workspace.to_goal[RIDES_TO_GOAL], ride_count_max)
     _limit(workspace.goal, latest_s + 1)
     # An arrival must be found out first where none is known.
@@ -216,7 +218,9 @@ def _clear_goal(goal: Int32) -> None:
 
 
 @inner(nogil=True, cache=True)
-def _look_from_goal(bounds: BoundRows, egress: tuple[Int32, Int32], workspace: Workspace) -> None:
+def _look_from_goal(
+    bounds: BoundRows, gain_s: int, egress: tuple[Int32, Int32], workspace: Workspace
+) -> None:
     """Write egress_s, and the least time and the fewest rides from every stop to the goal."""
     for e in range(len(egress[0])):
         stop, walk_s = egress[0][e], egress[1][e]
@@ -236,9 +240,18 @@ def _look_from_goal(bounds: BoundRows, egress: tuple[Int32, Int32], workspace: W
             if bounds.times[group, h] != UNREACHABLE:
                 times[h] = min(times[h], bounds.times[group, h] * BOUND_UNIT_S + walk_s)
             rides[h] = min(rides[h], bounds.rides[group, h])
+    _lower(times, gain_s)
     for stop in range(len(bounds.groups)):
         workspace.to_goal[TIME_TO_GOAL, stop] = times[bounds.groups[stop]]
         workspace.to_goal[RIDES_TO_GOAL, stop] = rides[bounds.groups[stop]]
+
+
+@inner(nogil=True, cache=True)
+def _lower(times: Int32, gain_s: int) -> None:
+    """What can be reached at all may be so much faster."""
+    for h in range(len(times)):
+        if times[h] != NOT_REACHED:
+            times[h] = max(0, times[h] - gain_s)
 
 
 @inner(nogil=True, cache=True)

@@ -68,7 +68,13 @@ def build_filtered(router: Router, modes: frozenset[Mode]) -> Router:
         mirror=timetable.mirror._replace(patterns=patterns),
     )
     cancelled = [*router.cancellations.list_trips(), *_on_all_days(timetable, unwanted)]
-    filtered = Router(thinned, cancelled, bounds=router.bounds)
+    filtered = Router(
+        thinned,
+        cancelled,
+        replaced=router.cancellations.replaced,
+        bounds=router.bounds,
+        gain_s=router.gain_s,
+    )
     filtered.workspaces = router.workspaces
     return filtered
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.bounds import FOLDER, build_bounds, covers, find_saved_bounds
+from routing.bounds import FOLDER, build_bounds, find_gain_s, find_saved_bounds
 from routing.kernels.arrays import BOUND_UNIT_S, NOT_REACHED, RIDES_UNREACHABLE, UNREACHABLE, Lines, Walks
 from routing.timetable import Timetable, open_timetable
 from tests.oracles.bounds import INFINITE, PlainRun, PlainWay, bounds_to, list_rides
@@ -109,11 +109,30 @@ def test_bounds_cut_short_are_no_bounds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrives_s", "is_covered"),
-    [(50_600, True), (50_900, True), (50_599, False)],
-    ids=["as fast as the fastest", "late", "faster than any"],
+    ("arrives_s", "gain_s"),
+    [(50_600, 0), (50_900, 0), (50_599, 1), (50_400, 200)],
+    ids=["as fast as the fastest", "late", "faster than any", "much faster"],
 )
-def test_a_changed_run_is_covered_unless_it_is_faster(arrives_s: int, is_covered: object) -> None:
-    arrivals = np.array([50_000, arrives_s], dtype=np.int32)
-    departures = np.array([50_000, arrives_s], dtype=np.int32)
-    assert covers(small().lines, 0, arrivals, departures) is is_covered
+def test_a_changed_run_gains_what_it_is_faster_than_the_fastest(arrives_s: int, gain_s: int) -> None:
+    times_s = np.array([50_000, arrives_s], dtype=np.int32)
+    assert find_gain_s(small().lines, 0, times_s, times_s) == gain_s
+
+
+@pytest.mark.parametrize(
+    ("times_s", "gain_s"),
+    [
+        # Planned: 0, 100-110, 200-210, 300.
+        ([0, 0, 100, 110, 200, 210, 300, 300], 0),
+        ([60, 60, 160, 170, 230, 240, 300, 300], 60),  # makes up for a minute in two hops of 30
+        ([0, 0, 90, 110, 190, 210, 300, 300], 10),  # standing longer takes back what was gained before
+        ([0, 0, 60, 200, 250, 250, 400, 400], 50),
+    ],
+)
+def test_the_stretch_that_gains_most_counts(times_s: list[int], gain_s: int) -> None:
+    calls = tuple(
+        PlainCall(stop, arrives_s, departs_s)
+        for stop, arrives_s, departs_s in ((0, 0, 0), (1, 100, 110), (2, 200, 210), (3, 300, 300))
+    )
+    world = PlainWorld(4, [PlainTrip(calls, frozenset({1}))], {}, {})
+    arrivals, departures = (np.array(times_s[i::2], dtype=np.int32) for i in (0, 1))
+    assert find_gain_s(compile_world(world).lines, 0, arrivals, departures) == gain_s

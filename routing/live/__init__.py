@@ -1,0 +1,1 @@
+"""What runs otherwise than planned, laid over a compiled timetable."""
