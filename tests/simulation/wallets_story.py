@@ -136,8 +136,10 @@ def _begin_charge(world: World, process: Process) -> None:
     ]
     if world.charges and rng.random() < 0.4:
         charges.append(rng.choice(list(world.charges.values())))
-    if world.charges and rng.random() < 0.25:
-        earlier = rng.choice(list(world.charges.values()))
+    # Only of what was charged something is given back: whoever tells of a ride tells until it is heard.
+    heard = [each for key, each in world.charges.items() if key in world.charged]
+    if heard and rng.random() < 0.25:
+        earlier = rng.choice(heard)
         if earlier.amount.amount_minor > 0:
             charges.append(_give_back(earlier))
     world.charges.update({each.charge_id: each for each in charges})
