@@ -62,7 +62,7 @@ class TripRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopUpdate:
-    """A call that differs. Delays in seconds, negative when early."""
+    """A call that differs. Delays in seconds, negative when early; `assigned_stop_id`: there instead."""
 
     stop_sequence: int | None
     stop_id: str | None
@@ -71,17 +71,33 @@ class StopUpdate:
     arrives_at: datetime | None
     departure_delay_s: int | None
     departs_at: datetime | None
+    assigned_stop_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTripRef:
+    """What a trip beside the timetable is called and when it starts, as far as the feed says."""
+
+    trip_id: str | None
+    start_date: date | None
+    start_s: int | None
+    headsign: str | None
+    short_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TripUpdate:
-    """How a trip runs now. `delay_s` is for the whole trip where no stop says better."""
+    """How a trip runs now. `delay_s` is for the whole trip where no stop says better.
+
+    `new_trip` is what a trip that is not in the timetable is called: a duplicate's own, not its model's.
+    """
 
     trip: TripRef
     vehicle_id: str | None
     delay_s: int | None
     measured_at: datetime | None
     stops: tuple[StopUpdate, ...]
+    new_trip: NewTripRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,7 @@ class Alert:
     description: dict[str, str]
     cause: str
     effect: str
+    effect_detail: dict[str, str]
     agency_ids: tuple[str, ...]
     route_ids: tuple[str, ...]
     stop_ids: tuple[str, ...]
@@ -176,7 +193,18 @@ def _trip_updates(entities: list[Any], source: str, notices: Notices) -> Iterabl
             delay_s=update.delay if update.HasField("delay") else None,
             measured_at=_instant(update.timestamp),
             stops=tuple(_stop(each) for each in update.stop_time_update),
+            new_trip=_new_trip(update.trip_properties) if update.HasField("trip_properties") else None,
         )
+
+
+def _new_trip(properties: Any) -> NewTripRef:
+    return NewTripRef(
+        trip_id=_text(properties, "trip_id"),
+        start_date=_date(properties.start_date),
+        start_s=find_seconds(properties.start_time),
+        headsign=_text(properties, "trip_headsign"),
+        short_name=_text(properties, "trip_short_name"),
+    )
 
 
 def _stop(update: Any) -> StopUpdate:
@@ -190,6 +218,7 @@ def _stop(update: Any) -> StopUpdate:
         arrives_at=arrives_at,
         departure_delay_s=departure_delay_s,
         departs_at=departs_at,
+        assigned_stop_id=_text(update.stop_time_properties, "assigned_stop_id"),
     )
 
 
@@ -234,6 +263,7 @@ def _alert(alert_id: str, alert: Any) -> Alert:
         description=_texts(alert.description_text),
         cause=gtfs_realtime_pb2.Alert.Cause.Name(alert.cause),
         effect=gtfs_realtime_pb2.Alert.Effect.Name(alert.effect),
+        effect_detail=_texts(alert.effect_detail),
         agency_ids=_distinct(informed, "agency_id"),
         route_ids=_distinct(informed, "route_id"),
         stop_ids=_distinct(informed, "stop_id"),

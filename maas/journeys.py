@@ -37,12 +37,29 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAlert:
+    """A message of an operator in the language asked for. `cause` and `effect` are GTFS-Realtime's."""
+
+    header: str
+    description: str
+    cause: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassedStop:
-    """A stop that a leg's vehicle calls at between boarding and alighting."""
+    """A stop that a leg's vehicle calls at between boarding and alighting.
+
+    `planned_*` are what the timetable says where it runs otherwise, else None. One that `is_skipped` is
+    passed without a stop.
+    """
 
     place: Place
     arrives_at: datetime
     departs_at: datetime
+    planned_arrives_at: datetime | None = None
+    planned_departs_at: datetime | None = None
+    is_skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +72,9 @@ class Leg:
     `is_estimate` marks a walk computed from a beeline, not from streets.
     `route_name` is the short name where there is one; `trip_name` the vehicle run's own (さるびあ丸, 501A).
     `condition` is what the operator said where the ride is not certain (条件付), None where it is.
+    `is_live` says that the operator told how the trip runs now; `planned_*` are what the timetable says where
+    it runs otherwise, else None. A trip that is not `is_scheduled` runs beside the timetable.
+    `alerts` are messages of operators that concern the ride.
     """
 
     mode: Mode
@@ -76,6 +96,11 @@ class Leg:
     in_seat: bool = False
     is_estimate: bool = False
     condition: str | None = None
+    is_live: bool = False
+    is_scheduled: bool = True
+    planned_departs_at: datetime | None = None
+    planned_arrives_at: datetime | None = None
+    alerts: tuple[ServiceAlert, ...] = ()
 
     @property
     def is_transit(self) -> bool:

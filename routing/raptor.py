@@ -118,8 +118,14 @@ class Router:
                     router._laid_out[window] = instances
         return router
 
-    def lay_over(self, overlay: Overlay, cancelled: Iterable[tuple[int, date]]) -> "Router":
-        """A router of this one's timetable with changes, ready: the windows kept here are laid out there."""
+    def lay_over(
+        self,
+        overlay: Overlay,
+        cancelled: Iterable[tuple[int, date]],
+        *,
+        windows: Iterable[Window] | None = None,
+    ) -> "Router":
+        """A router of this one's timetable with changes; these windows, or those kept here, are laid out."""
         assert overlay.planned is self.timetable, (
             "changes are laid over the timetable that they were made for"
         )
@@ -131,11 +137,14 @@ class Router:
             gain_s=overlay.gain_s or 0,
         )
         router.workspaces = self.workspaces
-        with self._lock:
-            windows = list(self._laid_out)
-        for window in windows:
+        for window in self.list_windows() if windows is None else windows:
             router.get_instances(window)
         return router
+
+    def list_windows(self) -> list[Window]:
+        """The windows that are laid out now."""
+        with self._lock:
+            return list(self._laid_out)
 
     @cached_property
     def sides(self) -> tuple[Side, Side]:

@@ -126,18 +126,23 @@ def _stop_time(
     leg = network.teller.tell_ride(call.trip, request.language)
     calls = call.trip.calls
     here = calls[call.call]
+    whole = network.live.find_planned(call.trip)
+    planned = None if whole is None else whole.calls[call.call]
     is_first, is_last = call.call == 0, call.call == len(calls) - 1
     place = place_message(
         network.places.place_of_stop(here.stop, request.language),
         zone_name=zone_name,
         arrival=None if is_first else here.arrives_at,
         departure=None if is_last else here.departs_at,
+        planned_arrival=None if is_first or planned is None else planned.arrives_at,
+        planned_departure=None if is_last or planned is None else planned.departs_at,
         cancelled=call.is_cancelled,
     )
     operator_id = leg.operator_id or ""
     return StopTimeMessage(
         place=place,
         mode=MOTIS_MODES[leg.mode],
+        real_time=leg.is_live,
         headsign=leg.headsign or leg.destination.name,
         trip_from=place_message(leg.origin, zone_name=zone_name, departure=calls[0].departs_at),
         trip_to=place_message(leg.destination, zone_name=zone_name, arrival=calls[-1].arrives_at),

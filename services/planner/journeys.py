@@ -24,6 +24,8 @@ from routing.journey import TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
 from routing.timetable import Timetable
+from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
+from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews
@@ -43,6 +45,7 @@ class Teller:
     places: PlaceIndex
     version: str
     news: SailingNews = field(default_factory=SailingNews)
+    live: LiveState = field(default_factory=LiveState)
 
     def tell(
         self, legs: Sequence[TripLeg | WalkLeg], *, origin: Place, destination: Place, language: str
@@ -80,6 +83,8 @@ class Teller:
         calls = leg.calls
         color = get_string(timetable.route_colors, route)
         trip_id = get_string(timetable.trip_ids, leg.trip)
+        planned = self.live.find_planned(leg)
+        alerts = list(list_alerts(self.live.alerts, timetable, leg))
         return Leg(
             mode=mode_of(int(timetable.routes.types[route])),
             origin=self.places.place_of_stop(calls[0].stop, language),
@@ -96,16 +101,39 @@ class Teller:
             headsign=get_string(timetable.headsigns, int(timetable.trips.headsigns[leg.trip])) or None,
             trip_id=trip_id,
             service_date=leg.service_date,
-            passed_stops=tuple(
+            passed_stops=self._passed_stops(leg, planned, language),
+            in_seat=leg.in_seat,
+            condition=self.news.conditional.get((trip_id, leg.service_date))
+            or find_condition(alerts, language),
+            is_live=self.live.is_live(timetable, leg),
+            is_scheduled=self.live.is_scheduled(leg),
+            planned_departs_at=None if planned is None else planned.departs_at,
+            planned_arrives_at=None if planned is None else planned.arrives_at,
+            alerts=tell_alerts(alerts, language),
+        )
+
+    def _passed_stops(self, leg: TripLeg, planned: TripLeg | None, language: str) -> tuple[PassedStop, ...]:
+        calls = leg.calls[1:-1]
+        if planned is None:
+            return tuple(
                 PassedStop(
                     place=self.places.place_of_stop(call.stop, language),
                     arrives_at=call.arrives_at,
                     departs_at=call.departs_at,
                 )
-                for call in calls[1:-1]
-            ),
-            in_seat=leg.in_seat,
-            condition=self.news.conditional.get((trip_id, leg.service_date)),
+                for call in calls
+            )
+        is_skipped = list_skipped(self.timetable, leg)
+        return tuple(
+            PassedStop(
+                place=self.places.place_of_stop(call.stop, language),
+                arrives_at=call.arrives_at,
+                departs_at=call.departs_at,
+                planned_arrives_at=then.arrives_at,
+                planned_departs_at=then.departs_at,
+                is_skipped=skipped,
+            )
+            for call, then, skipped in zip(calls, planned.calls[1:-1], is_skipped, strict=True)
         )
 
     def get_journey(self, journey_id: str) -> Journey:
@@ -185,6 +213,8 @@ class Teller:
         )
         if not leg:
             raise JourneyNotFound(f"The network has no trip {trip_id!r} on that day. Search again.")
+        if not may_ride(self.timetable, leg):
+            raise JourneyNotFound(f"{trip_id!r} leaves out a stop of this journey on {on}. Search again.")
         return replace(leg, in_seat=bool(in_seat))
 
     def _with_walks(
@@ -203,16 +233,14 @@ class Teller:
             early_s = walk_s + check_in_s(self.timetable, first)
             legs.append(_walk_leg(start, boarded, first.departs_at - timedelta(seconds=early_s), walk_s))
         for i, ride in enumerate(rides):
-            if i and not ride.in_seat and rides[i - 1].calls[-1].stop != ride.calls[0].stop:
-                before = rides[i - 1].calls[-1].stop
-                legs.append(
-                    _walk_leg(
-                        before,
-                        ride.calls[0].stop,
-                        rides[i - 1].arrives_at,
-                        self._walk_s(before, ride.calls[0].stop),
-                    )
-                )
+            if i and not ride.in_seat:
+                before = rides[i - 1]
+                stop, target = before.calls[-1].stop, ride.calls[0].stop
+                walk_s = self._walk_s(stop, target)
+                if before.arrives_at + timedelta(seconds=walk_s) > ride.departs_at:
+                    raise JourneyNotFound("This journey misses an interchange by now. Search again.")
+                if stop != target:
+                    legs.append(_walk_leg(stop, target, before.arrives_at, walk_s))
             legs.append(ride)
         walk_s = self._end_walk_s(destination, ends[1], alighted, is_egress=True)
         goal = self.timetable.find_stop(destination[0]) if len(destination) == 1 else None

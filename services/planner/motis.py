@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from maas.fares.pass_options import PassOption
-from maas.journeys import Leg, Mode, Place
+from maas.journeys import Leg, Mode, Place, ServiceAlert
 from maas.prices import FareComponent, FareMedium, RiderCategory
 from services.planner.modes import MOTIS_MODES
 from services.planner.pricing import Priced, PricedJourney
@@ -67,6 +67,15 @@ class PolylineMessage(MotisMessage):
     length: int
 
 
+class AlertMessage(MotisMessage):
+    """A message of an operator."""
+
+    header_text: str
+    description_text: str
+    cause: str
+    effect: str
+
+
 class LegMessage(MotisMessage):
     """A ride or a walk."""
 
@@ -98,6 +107,7 @@ class LegMessage(MotisMessage):
     cancelled: bool | None = None
     status: Literal["conditional"] | None = None
     status_reason: str | None = None
+    alerts: list[AlertMessage] | None = None
     intermediate_stops: list[PlaceMessage] | None = None
     leg_geometry: PolylineMessage
 
@@ -183,11 +193,12 @@ class PlanMessage(MotisMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """What of an itinerary is told: the geometry of its legs, of the walks between rides, and its fares."""
+    """What of an itinerary is told: the geometry of its legs, of the walks between rides, fares, alerts."""
 
     legs: bool = True
     transfers: bool = True
     fares: bool = True
+    alerts: bool = True
 
 
 EVERYTHING = Detail()
@@ -215,7 +226,13 @@ def itinerary_message(
         end_time=journey.arrives_at,
         transfers=journey.interchanges,
         legs=[
-            leg_message(leg, zone_name=zone_name, agency_names=agency_names, has_geometry=has)
+            leg_message(
+                leg,
+                zone_name=zone_name,
+                agency_names=agency_names,
+                has_geometry=has,
+                has_alerts=detail.alerts,
+            )
             for leg, has in zip(journey.legs, has_geometry, strict=True)
         ],
         journey_id=journey.journey_id,
@@ -232,23 +249,48 @@ def dated_trip_id(leg: Leg) -> str | None:
 
 
 def leg_message(
-    leg: Leg, *, zone_name: str, agency_names: dict[str, str], has_geometry: bool = True
+    leg: Leg,
+    *,
+    zone_name: str,
+    agency_names: dict[str, str],
+    has_geometry: bool = True,
+    has_alerts: bool = True,
 ) -> LegMessage:
     """A leg of an itinerary. Without its geometry the line is empty."""
     stops = [
-        place_message(stop.place, zone_name=zone_name, arrival=stop.arrives_at, departure=stop.departs_at)
+        place_message(
+            stop.place,
+            zone_name=zone_name,
+            arrival=stop.arrives_at,
+            departure=stop.departs_at,
+            planned_arrival=stop.planned_arrives_at,
+            planned_departure=stop.planned_departs_at,
+            cancelled=stop.is_skipped,
+        )
         for stop in leg.passed_stops
     ]
     points = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination] if has_geometry else []
     return LegMessage(
         mode=MOTIS_MODES[leg.mode],
-        from_=place_message(leg.origin, zone_name=zone_name, departure=leg.departs_at),
-        to=place_message(leg.destination, zone_name=zone_name, arrival=leg.arrives_at),
+        from_=place_message(
+            leg.origin,
+            zone_name=zone_name,
+            departure=leg.departs_at,
+            planned_departure=leg.planned_departs_at,
+        ),
+        to=place_message(
+            leg.destination,
+            zone_name=zone_name,
+            arrival=leg.arrives_at,
+            planned_arrival=leg.planned_arrives_at,
+        ),
         duration=_seconds(leg.departs_at, leg.arrives_at),
         start_time=leg.departs_at,
         end_time=leg.arrives_at,
-        scheduled_start_time=leg.departs_at,
-        scheduled_end_time=leg.arrives_at,
+        scheduled_start_time=leg.planned_departs_at or leg.departs_at,
+        scheduled_end_time=leg.planned_arrives_at or leg.arrives_at,
+        real_time=leg.is_live,
+        scheduled=leg.is_scheduled,
         distance=float(leg.distance_m),
         interline_with_previous_leg=leg.in_seat,
         headsign=leg.headsign,
@@ -266,6 +308,7 @@ def leg_message(
         is_estimate=leg.is_estimate or None,
         status=None if leg.condition is None else "conditional",
         status_reason=leg.condition,
+        alerts=[_alert_message(each) for each in leg.alerts] or None if has_alerts else None,
         intermediate_stops=stops if leg.is_transit else None,
         leg_geometry=PolylineMessage(
             points=encode_polyline([(point.lat, point.lon) for point in points]),
@@ -281,9 +324,11 @@ def place_message(
     zone_name: str,
     arrival: datetime | None = None,
     departure: datetime | None = None,
+    planned_arrival: datetime | None = None,
+    planned_departure: datetime | None = None,
     cancelled: bool = False,
 ) -> PlaceMessage:
-    """A place of a leg."""
+    """A place of a leg; what was planned is as it is now, unless it is told."""
     return PlaceMessage(
         name=place.name,
         lat=place.lat,
@@ -293,10 +338,19 @@ def place_message(
         tz=zone_name,
         arrival=arrival,
         departure=departure,
-        scheduled_arrival=arrival,
-        scheduled_departure=departure,
+        scheduled_arrival=planned_arrival or arrival,
+        scheduled_departure=planned_departure or departure,
         vertex_type="TRANSIT" if place.stop_id else "NORMAL",
         cancelled=cancelled or None,
+    )
+
+
+def _alert_message(alert: ServiceAlert) -> AlertMessage:
+    return AlertMessage(
+        header_text=alert.header,
+        description_text=alert.description,
+        cause=alert.cause,
+        effect=alert.effect,
     )
 
 

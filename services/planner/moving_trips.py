@@ -19,6 +19,7 @@ from pydantic import Field
 from maas.journeys import Mode
 from routing.footpaths import distance_m
 from routing.journey import instant, service_day_start
+from routing.raptor import Router
 from routing.strings import get_string
 from routing.timetable import Timetable
 from services.planner.answering import local_instant
@@ -75,6 +76,7 @@ class _Hop(NamedTuple):
 
     trip: int
     day: int
+    call: int
     origin: int
     destination: int
     departs_s: int
@@ -89,7 +91,7 @@ def list_moving(network: Network, query: MapTripsQuery, language: str) -> list[S
     if not timedelta(0) <= end - start <= SPAN_MAX:
         raise Problem("validation_failed", detail="endTime must be at most two hours after startTime.")
     hops: list[_Hop] = []
-    for hop in _hops(timetable, parse_box(query.min, query.max), start, end, query.zoom):
+    for hop in _hops(network.router, parse_box(query.min, query.max), start, end, query.zoom):
         if network.router.cancellations.is_cancelled(hop.trip, hop.day):
             continue
         if len(hops) == HOPS_MAX:
@@ -102,7 +104,8 @@ def list_moving(network: Network, query: MapTripsQuery, language: str) -> list[S
     return sorted(messages, key=lambda message: (message.departure, message.trips[0].trip_id))
 
 
-def _hops(timetable: Timetable, box: Box, start: datetime, end: datetime, zoom: float) -> Iterator[_Hop]:
+def _hops(router: Router, box: Box, start: datetime, end: datetime, zoom: float) -> Iterator[_Hop]:
+    timetable, replaced = router.timetable, router.cancellations.replaced
     lines, parts = timetable.lines, timetable.parts
     days = _days(timetable, start, end)
     told: set[tuple[int, int, int]] = set()
@@ -130,11 +133,12 @@ def _hops(timetable: Timetable, box: Box, start: datetime, end: datetime, zoom: 
                 trip = int(trips[run])
                 key = (trip, day, call)
                 mode = mode_of(int(timetable.routes.types[timetable.trips.routes[trip]]))
-                if key in told or zoom < _ZOOM_MIN.get(mode, 0.0):
+                is_elsewhere = (line, run, day) in replaced
+                if key in told or is_elsewhere or zoom < _ZOOM_MIN.get(mode, 0.0):
                     continue
                 told.add(key)
                 origin, destination = lines.stops[position : position + 2].tolist()
-                yield _Hop(trip, day, origin, destination, int(departs[run]), int(arrives[run]))
+                yield _Hop(trip, day, call, origin, destination, int(departs[run]), int(arrives[run]))
 
 
 def _days(timetable: Timetable, start: datetime, end: datetime) -> list[tuple[int, int]]:
@@ -170,6 +174,7 @@ def _segment(network: Network, hop: _Hop, language: str, precision: int) -> Segm
     timetable, places = network.router.timetable, network.places
     route = int(timetable.trips.routes[hop.trip])
     departs, arrives = instant(timetable, hop.day, hop.departs_s), instant(timetable, hop.day, hop.arrives_s)
+    planned_s = network.live.find_planned_hop(hop.trip, hop.day, hop.call) or (hop.departs_s, hop.arrives_s)
     origin, destination = (
         places.place_of_stop(hop.origin, language),
         places.place_of_stop(hop.destination, language),
@@ -194,8 +199,9 @@ def _segment(network: Network, hop: _Hop, language: str, precision: int) -> Segm
         to=place_message(destination, zone_name=timetable.zone_name, arrival=arrives),
         departure=departs,
         arrival=arrives,
-        scheduled_departure=departs,
-        scheduled_arrival=arrives,
+        scheduled_departure=instant(timetable, hop.day, planned_s[0]),
+        scheduled_arrival=instant(timetable, hop.day, planned_s[1]),
+        real_time=(hop.trip, hop.day) in network.live.confirmed,
         polyline=encode_polyline(
             [(origin.lat, origin.lon), (destination.lat, destination.lon)], precision=precision
         ),

@@ -4,8 +4,8 @@ Problem   A new network is published while searches run, perhaps by another proc
 Idea      A `Network` is everything that answers need, never changed once opened. A search takes the one in
           force when it begins and keeps it to its end. `NetworkInForce` asks the feeds service which network
           that is: when told of a publication, and every few seconds besides, since only one replica is told.
-          News of sailings (sailings.py) are asked for every second, and make another `Network` of the same
-          arrays.
+          News of sailings (sailings.py) and live messages (live/) are asked for every second, and make
+          another `Network` of the same arrays.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from routing.raptor import Router
 from routing.reach import warm_up_reach
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
+from services.planner.live.state import LiveState, build_router, build_state
+from services.planner.live.store import LiveNews, LiveStore
 from services.planner.mode_filter import ModeFilter
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews, SailingStore
@@ -40,38 +42,55 @@ ASK_NEWS_EVERY_S = 1.0
 class Network:
     """One published network, open. Without a tariff folder it has its feeds' own fares, if any.
 
-    Refund rules are in the tariff folder only.
+    `planned` searches the timetable as it was published, `router` as it runs. Refund rules are in the tariff
+    folder only.
     """
 
     version: str
     published_at: datetime
+    planned: Router
     router: Router
     places: PlaceIndex
     teller: Teller
     fares: NetworkFares | None
     refunds: RefundRules | None
     news: SailingNews = field(default_factory=SailingNews)
+    live: LiveState = field(default_factory=LiveState)
     mode_filter: ModeFilter = field(default_factory=ModeFilter, init=False)
 
     @property
     def snapshot_version(self) -> str:
-        """What an answer was made of: the network, and how many news of sailings were known."""
-        return _snapshot_version(self.version, self.news)
+        """What an answer was made of: the network, how many news of sailings, and which live messages."""
+        return _snapshot_version(self.version, self.news, self.live)
 
-    def with_news(self, news: SailingNews) -> "Network":
-        """The same network as these news leave it. Searches that run on this one are not touched."""
-        timetable = self.router.timetable
-        version = _snapshot_version(self.version, news)
-        return replace(
-            self,
-            router=self.router.replace_cancelled(news.find_cancelled(timetable)),
-            teller=replace(self.teller, news=news, version=version),
+    def with_news(self, news: SailingNews, live: LiveNews, now: datetime) -> "Network":
+        """The same network as these news and messages leave it. Searches that run on this one go on."""
+        planned = self.planned
+        cancelled = news.find_cancelled(planned.timetable)
+        state, router = LiveState(news=live), None
+        if live.sources:
+            try:
+                state = build_state(planned, live, cancelled, now)
+                router = build_router(self.router, planned, state, cancelled)
+            except Exception:
+                # What operators say of sailings must be taken up whatever else is said.
+                log.exception("live_messages_not_laid_over", version=live.version)
+                state = LiveState(news=live)
+        if router is None:
+            router = (planned if self.live.overlay else self.router).replace_cancelled(cancelled)
+        teller = replace(
+            self.teller,
+            timetable=router.timetable,
             news=news,
+            live=state,
+            version=_snapshot_version(self.version, news, state),
         )
+        return replace(self, router=router, teller=teller, news=news, live=state)
 
 
-def _snapshot_version(version: str, news: SailingNews) -> str:
-    return f"{version}+{news.version}" if news.version else version
+def _snapshot_version(version: str, news: SailingNews, live: LiveState) -> str:
+    told = f"{version}+{news.version}" if news.version else version
+    return f"{told}~{live.news.version}" if live.news.sources else told
 
 
 def open_network(published: PublishedNetwork) -> Network:
@@ -89,6 +108,7 @@ def open_network(published: PublishedNetwork) -> Network:
     return Network(
         version=published.version,
         published_at=published.published_at,
+        planned=router,
         router=router,
         places=places,
         teller=Teller(timetable, places, published.version),
@@ -104,6 +124,7 @@ class NetworkInForce:
         self._context = context
         self._executor = executor
         self._sailings = SailingStore(context.database)
+        self.live = LiveStore(context.database)
         self._network: Network | None = None
         self._turn = asyncio.Lock()
         self._told = asyncio.Event()
@@ -129,26 +150,35 @@ class NetworkInForce:
             published = await self._context.ports.get(NetworkPort).get_in_force()
             if published is None or (self._network and self._network.version == published.version):
                 return
-            news = await self._sailings.read()
+            news, live, now = await self._read_news()
             loop = asyncio.get_running_loop()
             self._network = await loop.run_in_executor(
-                self._executor, lambda: open_network(published).with_news(news)
+                self._executor, lambda: open_network(published).with_news(news, live, now)
             )
             log.info("network_opened", version=self._network.snapshot_version)
 
     async def refresh_news(self) -> None:
         """Take up what operators said since. On any error what is held stays."""
         async with self._turn:
-            network = self._network
-            if network is None or await self._sailings.get_version() == network.news.version:
+            network, now = self._network, self._context.clock.now()
+            if network is None or (
+                await self._sailings.get_version() == network.news.version
+                and await self.live.get_key(now) == network.live.news.key
+            ):
                 return
-            news = await self._sailings.read()
+            news, live, now = await self._read_news()
             loop = asyncio.get_running_loop()
-            self._network = await loop.run_in_executor(self._executor, network.with_news, news)
-            log.info("sailings_changed", version=self._network.snapshot_version)
+            self._network = await loop.run_in_executor(
+                self._executor, lambda: network.with_news(news, live, now)
+            )
+            log.info("news_taken_up", version=self._network.snapshot_version)
+
+    async def _read_news(self) -> tuple[SailingNews, LiveNews, datetime]:
+        now = self._context.clock.now()
+        return await self._sailings.read(), await self.live.read(now), now
 
     async def follow_news(self) -> None:
-        """For ever: take up news of sailings, every second."""
+        """For ever: take up news of sailings and live messages, every second."""
         while True:
             await self.refresh_news()
             await asyncio.sleep(ASK_NEWS_EVERY_S)

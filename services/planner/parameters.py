@@ -91,7 +91,7 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "fastestSlowDirectFactor": _only("overtaken direct rides are not looked for"),
     "numLegAlternatives": _only("legs are told without alternatives", "0"),
     "withScheduledSkippedStops": _only("stops that are not served are not kept", "false"),
-    "realtimeMode": _only("what operators said about sailings always counts", "REALTIME"),
+    "realtimeMode": _only("what operators say of trips always counts", "REALTIME"),
     "algorithm": _only("one algorithm searches here, and its answers are exact", "RAPTOR"),
     "both": _only("a board tells departures or arrivals; ask twice", "false"),
     "mode": _only("a board tells all modes", "TRANSIT"),
@@ -99,7 +99,7 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "exactRadius": _only("a board is of one stop and its station", "false"),
     "center": _only("a board is of one stop; /api/v1/reverse-geocode finds those near a point"),
     "fetchStops": _only("a board tells where a trip begins and ends; /api/v6/trip has its stops", "false"),
-    "withAlerts": _only("there are no alerts yet; a conditional sailing has statusReason", "true", "false"),
+    "withAlerts": _only("a board has no alerts; a plan and a trip have them", "true", "false"),
     "placeBias": _only("places near `place` come first among equals", "1", "1.0"),
 }  # fmt: skip
 

@@ -116,7 +116,10 @@ class Endpoints:
         leaving = [each.journey.departs_at for each in found] or [request.at]
         parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
         detail = Detail(
-            legs=query.detailed_legs, transfers=query.has_detailed_transfers, fares=query.with_fares
+            legs=query.detailed_legs,
+            transfers=query.has_detailed_transfers,
+            fares=query.with_fares,
+            alerts=query.with_alerts,
         )
         return PlanMessage(
             request_parameters={

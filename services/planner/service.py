@@ -7,6 +7,7 @@ import structlog
 from maas.events import NetworkPublished, SailingCancelled, SailingStatusChanged
 from maas.ports import PlannerPort
 from services.planner.handlers import Planner
+from services.planner.live.routes import LiveEndpoints, build_live_routes
 from services.planner.lookups import Lookups, build_lookup_routes
 from services.planner.routes import Endpoints, build_routes
 from services.planner.sailings import SailingStore
@@ -37,6 +38,7 @@ def build(context: ServiceContext) -> Service:
         routes=[
             *build_routes(Endpoints(planner, context.clock)),
             *build_lookup_routes(Lookups(planner, context.clock)),
+            *build_live_routes(LiveEndpoints(planner, context.clock)),
         ],
         ports={PlannerPort: planner},
         subscriptions=[

@@ -13,6 +13,7 @@ import numpy as np
 
 from maas.errors import TripNotFound
 from routing.journey import TripLeg, find_ride
+from routing.live.changes import planned_calls
 from routing.timetable import Timetable
 from services.planner.motis import LegMessage, MotisMessage, leg_message
 from services.planner.network import Network
@@ -26,6 +27,7 @@ class TripQuery(MotisQuery):
 
     trip_id: TripText
     detailed_legs: bool = True
+    with_alerts: bool = True
     language: Languages = ()
 
 
@@ -54,6 +56,7 @@ def tell_trip(
         zone_name=timetable.zone_name,
         agency_names=agency_names,
         has_geometry=query.detailed_legs,
+        has_alerts=query.with_alerts,
     )
     if network.router.cancellations.is_cancelled(ride.trip, day):
         message = message.model_copy(update={"cancelled": True})
@@ -69,15 +72,11 @@ def tell_trip(
 
 def whole_trip(timetable: Timetable, trip: int, on: date) -> TripLeg | None:
     """All of a trip on that day, or None if it does not run then."""
-    first = int(timetable.trips.run_offsets[trip])
-    if first == int(timetable.trips.run_offsets[trip + 1]):
+    day = (on - timetable.first_date).days
+    calls = planned_calls(timetable, trip, day) if 0 <= day < timetable.day_count else None
+    if calls is None:
         return None
-    line, part = int(timetable.trips.run_lines[first]), int(timetable.trips.run_parts[first])
-    at, end = int(timetable.parts.offsets[line]) + part, int(timetable.parts.offsets[line + 1])
-    position_count = int(timetable.lines.stop_offsets[line + 1] - timetable.lines.stop_offsets[line])
-    stop = position_count if at + 1 == end else int(timetable.parts.starts[at + 1])
-    last_call = stop - int(timetable.parts.starts[at]) - 1
-    return find_ride(timetable, trip=trip, service_date=on, board_call=0, alight_call=last_call)
+    return find_ride(timetable, trip=trip, service_date=on, board_call=0, alight_call=len(calls.stops) - 1)
 
 
 def _find(timetable: Timetable, text: str, now: datetime) -> TripLeg:

@@ -54,6 +54,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "trips": PUBLIC,
     "initial": PUBLIC,
     "health": PUBLIC,
+    "putLiveMessage": ADMIN,
+    "listLiveMessages": CLERK | ADMIN | ANALYST,
     # sales
     "createOffer": TRAVELLER,
     "getOffer": TRAVELLER,

@@ -18,6 +18,7 @@ from maas.ports import NetworkPort, PlannerPort, PublishedNetwork
 from services.demo.telling import tell_itineraries
 from services.partners.service import build as build_partners
 from services.planner.handlers import Planner
+from services.planner.live.store import LiveNews
 from services.planner.network import Network
 from services.planner.sailings import SailingNews, SailingStore
 from services.planner.service import build as build_planner
@@ -214,7 +215,7 @@ async def test_what_was_said_last_stands_and_a_cancellation_for_good(
 
 def test_news_of_ships_the_network_does_not_have_change_nothing(city: Network) -> None:
     strange = {("demo:Titanic", TONIGHT): "", (SHIP, date(1999, 1, 1)): ""}
-    other = city.with_news(SailingNews(version=4, cancelled=strange))
+    other = city.with_news(SailingNews(version=4, cancelled=strange), LiveNews(), EVENING)
     assert other.snapshot_version == "city-1+4"
     assert len(other.router.cancellations) == 0
     assert city.snapshot_version == "city-1"
