@@ -44,20 +44,22 @@ async def test_a_seed_gives_the_same_story_again(
 
 
 @pytest.mark.parametrize(
-    ("seed", "steps"),
+    ("seed", "steps", "kind"),
     [
         # A card that was let go while its payer was at the bank, who then convinced it.
-        (133, 160),
+        (133, 160, "cards"),
         # A refund was driven to its end by an answer older than the news that it had come back.
-        (1252, STEPS),
+        (1252, STEPS, "cards"),
         # A paid refund came back, and the webhook that told of it was lost for good.
-        (217, STEPS),
+        (217, STEPS, "cards"),
         # A card that was let go before it was ready became the default, and took it along when it went.
-        (1152, STEPS),
+        (1152, STEPS, "cards"),
+        # A hold of a wallet was taken before it was to be let go, and who asked for that died at the answer.
+        (1731, STEPS, "wallets"),
     ],
 )
-async def test_what_failed_once(seed: int, steps: int, postgres_server: PostgresForTests) -> None:
+async def test_what_failed_once(seed: int, steps: int, kind: str, postgres_server: PostgresForTests) -> None:
     url = postgres_server.create_database()
     async with open_database(url) as database:
-        await run_scenario(seed, database, steps=steps)
+        await run_scenario(seed, database, kind=kind, steps=steps)
     postgres_server.drop_database(url)

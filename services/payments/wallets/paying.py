@@ -70,6 +70,8 @@ class WalletPaying:
             hold = await self._ask(row.payment, hold)
         if hold is None or hold.state == "refused":
             return ProviderReport(state=ProviderState.UNKNOWN_THERE)
+        if hold.state in _RESOLVED:
+            return ProviderReport(state=_STATES[hold.state])
         return await self._resolve(row.payment, hold, takes=row.wanted is Wanted.CAPTURED)
 
     async def find_payer(self, payment_id: UUID) -> str | None:
@@ -138,6 +140,11 @@ class WalletPaying:
     async def _resolve(self, payment: Payment, hold: HoldRow, *, takes: bool) -> ProviderReport:
         transfer = resolution_transfer(payment, hold, takes=takes, at=self._now())
         [status] = await self._books.try_to_post([transfer])
+        if status is TransferStatus.ID_ALREADY_FAILED:
+            # It was refused before, because the other one had come first; who asked died before writing that.
+            takes = not takes
+            transfer = resolution_transfer(payment, hold, takes=takes, at=self._now())
+            [status] = await self._books.try_to_post([transfer])
         if status.is_done:
             state = "posted" if takes else "voided"
         elif status is TransferStatus.PENDING_TRANSFER_ALREADY_POSTED:
@@ -155,6 +162,7 @@ class WalletPaying:
         return self._context.clock.now()
 
 
+_RESOLVED = ("posted", "voided")
 _STATES = {
     "held": ProviderState.HELD,
     "posted": ProviderState.TAKEN,
