@@ -21,6 +21,7 @@ from gtfs.service_time import find_seconds
 
 _EPOCH_S_MAX = 4_102_444_800  # the year 2100
 _DATE_CHARS = 8
+_UNTOLD: tuple[int | None, datetime | None] = (None, None)
 _LAT_MAX, _LON_MAX = 90.0, 180.0
 
 
@@ -46,6 +47,13 @@ class StopRelation(StrEnum):
     NO_DATA = "NO_DATA"
     UNSCHEDULED = "UNSCHEDULED"
     UNKNOWN = "UNKNOWN"
+
+
+_STOP_RELATIONS = {
+    value.number: StopRelation(value.name)
+    for value in gtfs_realtime_pb2.TripUpdate.StopTimeUpdate.ScheduleRelationship.DESCRIPTOR.values
+    if value.name in StopRelation.__members__
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,25 +216,25 @@ def _new_trip(properties: Any) -> NewTripRef:
 
 
 def _stop(update: Any) -> StopUpdate:
-    arrival_delay_s, arrives_at = _event(update, "arrival")
-    departure_delay_s, departs_at = _event(update, "departure")
+    has = update.HasField
+    arrival_delay_s, arrives_at = _event(update.arrival) if has("arrival") else _UNTOLD
+    departure_delay_s, departs_at = _event(update.departure) if has("departure") else _UNTOLD
     return StopUpdate(
-        stop_sequence=update.stop_sequence if update.HasField("stop_sequence") else None,
-        stop_id=_text(update, "stop_id"),
-        relation=StopRelation(_name(update, "schedule_relationship", StopRelation)),
+        stop_sequence=update.stop_sequence if has("stop_sequence") else None,
+        stop_id=update.stop_id or None,
+        relation=_STOP_RELATIONS.get(update.schedule_relationship, StopRelation.UNKNOWN),
         arrival_delay_s=arrival_delay_s,
         arrives_at=arrives_at,
         departure_delay_s=departure_delay_s,
         departs_at=departs_at,
-        assigned_stop_id=_text(update.stop_time_properties, "assigned_stop_id"),
+        assigned_stop_id=(
+            _text(update.stop_time_properties, "assigned_stop_id") if has("stop_time_properties") else None
+        ),
     )
 
 
-def _event(update: Any, field: str) -> tuple[int | None, datetime | None]:
-    if not update.HasField(field):
-        return None, None
-    event = getattr(update, field)
-    return (event.delay if event.HasField("delay") else None), _instant(event.time)
+def _event(event: Any) -> tuple[int | None, datetime | None]:
+    return (event.delay if event.HasField("delay") else None), (_instant(event.time) if event.time else None)
 
 
 def _positions(entities: list[Any], source: str, notices: Notices) -> Iterable[VehiclePosition]:

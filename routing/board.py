@@ -100,7 +100,7 @@ def _start_s(timetable: Timetable, day: int, searched: int) -> int:
 
 def _events(router: Router, stops: Sequence[int], span: _Span, *, arrivals: bool) -> Iterator[_Event]:
     """The calls at the stops within the span; of each line and day as many instants as are asked for."""
-    timetable = router.timetable
+    timetable, moved = router.timetable, router.cancellations.moved
     lines = timetable.lines
     days = [day for day in span.days if 0 <= day < timetable.day_count]
     known = [(day, _start_s(timetable, day, span.searched)) for day in days]
@@ -114,11 +114,10 @@ def _events(router: Router, stops: Sequence[int], span: _Span, *, arrivals: bool
         trips = int(timetable.parts.trip_offsets[line])
         part_count = int(timetable.parts.offsets[line + 1] - timetable.parts.offsets[line])
         for day, shift_s in known:
-            if not active[day]:
+            if not active[day] or (line, day) in moved:
                 continue
-            runs = router.cancellations.list_kept_runs(line, day, len(column))
-            low, high = _slice(column[runs], span, shift_s)
-            for run in runs[low:high].tolist():
+            low, high = _slice(column, span, shift_s)
+            for run in range(low, high):
                 trip = int(timetable.parts.trips[trips + run * part_count + part])
                 seconds = int(column[run]) + shift_s
                 yield _Event(seconds, trip, day, position - start, line, run, part)

@@ -8,7 +8,7 @@ Idea      One table a direction (kernels/bounds.py), of at most GROUPS_MAX group
           without.
 Stale     Bounds say what the timetable could do at best. They hold when trips are cancelled or late. A run
           that is faster between two stops than any of its line was (it makes up for a delay) is so by
-          `find_gain_s`, and the search lowers what it reads by that for each ride. A run that calls where its
+          `find_gain`, and the search lowers what it reads by that for each ride. A run that calls where its
           line did not may break them: a router of such runs must be given none.
 Not here  The search (kernels/raptor.py).
 Invariant times[g, h] never exceeds what any journey from h to g takes; rides likewise.
@@ -108,24 +108,6 @@ def build_bounds(
             _fill(ways, walks, rows, begin, min(begin + _GOALS_AT_ONCE, group_count))
         tables.append(rows)
     return Bounds(forward=tables[0], mirror=tables[1])
-
-
-def find_gain_s(lines: Lines, line: int, arrivals_s: Int32, departures_s: Int32) -> int:
-    """How many seconds a changed run of that line, with these times, is faster than bounds think, at most.
-
-    Between any two of its stops, that is; 0 where it is nowhere faster than the fastest of its line, stop by
-    stop. A journey of n rides may then be n times as much faster than its bound.
-    """
-    begin, end = int(lines.stop_offsets[line]), int(lines.stop_offsets[line + 1])
-    times = slice(int(lines.time_offsets[line]), int(lines.time_offsets[line + 1]))
-    arrivals = lines.arrivals[times].reshape(-1, end - begin)
-    departures = lines.departures[times].reshape(-1, end - begin)
-    gains = np.zeros(2 * (end - begin) - 2, dtype=np.int64)
-    gains[0::2] = (arrivals[:, 1:] - departures[:, :-1]).min(axis=0) - (arrivals_s[1:] - departures_s[:-1])
-    gains[1::2] = (departures - arrivals).min(axis=0)[1:] - (departures_s - arrivals_s)[1:]
-    # Of all stretches the one that gains most.
-    gained = np.append(0, np.cumsum(gains))
-    return int((gained - np.minimum.accumulate(gained)).max())
 
 
 def _group(timetable: Timetable, group_count_max: int) -> Int32:

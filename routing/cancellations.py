@@ -4,8 +4,8 @@ Problem   An operator cancels tonight's boat; compiling a region again for one b
           searches that have begun must not see it half done.
 Idea      A set of (trip, day), never changed once made. A run of several trips end to end keeps those parts
           that still run: of each run touched there remain *stretches* of positions, and of each line touched
-          *blocks*, rectangles of runs and positions, which the search treats as lines of their own. A run
-          that was replaced by another (live/overlay.py) goes whole.
+          *blocks*, rectangles of runs and positions, which the search treats as lines of their own. Of a
+          line that has moved (live/overlay.py) nothing is left.
 Invariant Blocks of a line on a day never share a ride, and together hold every ride that needs no cancelled
           trip. Nobody stays seated across a cancelled trip.
 """
@@ -15,7 +15,6 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from routing.timetable import Timetable
 
@@ -36,11 +35,11 @@ class Cancellations:
         self,
         timetable: Timetable,
         cancelled: Iterable[tuple[int, date]],
-        replaced: Iterable[tuple[int, int, int]] = (),
+        moved: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """`replaced`: runs (line, run, day) that run otherwise, on lines of their own (live/overlay.py)."""
+        """`moved`: lines (line, day) for which others stand in that day (live/overlay.py)."""
         self._timetable = timetable
-        self.replaced = frozenset(replaced)
+        self.moved = frozenset(moved)
         self._trips = frozenset(
             (trip, day)
             for trip, on in cancelled
@@ -50,12 +49,8 @@ class Cancellations:
         self._parts: dict[int, dict[int, dict[int, set[int]]]] = {}
         for trip, day in self._trips:
             self._cut(trip, day)
-        self._replaced_of: dict[tuple[int, int], list[int]] = {}
-        for line, run, day in self.replaced:
-            self._replaced_of.setdefault((line, day), []).append(run)
-            parts = timetable.parts
-            count = int(parts.offsets[line + 1] - parts.offsets[line])
-            self._parts.setdefault(day, {}).setdefault(line, {})[run] = set(range(count))
+        for line, day in self.moved:
+            self._parts.setdefault(day, {}).setdefault(line, {})
 
     def __len__(self) -> int:
         return len(self._trips)
@@ -79,6 +74,8 @@ class Cancellations:
 
     def list_blocks(self, line: int, day: int) -> list[Block]:
         """What is left of a line that day: everything that can still be ridden."""
+        if (line, day) in self.moved:
+            return []
         lines = self._timetable.lines
         position_count = int(lines.stop_offsets[line + 1] - lines.stop_offsets[line])
         run_count = int(lines.time_offsets[line + 1] - lines.time_offsets[line]) // position_count
@@ -92,12 +89,6 @@ class Cancellations:
         if run_from < run_count:
             blocks.append(Block(run_from, run_count, 0, position_count))
         return blocks
-
-    def list_kept_runs(self, line: int, day: int, run_count: int) -> npt.NDArray[np.int64]:
-        """The line's runs that were not replaced that day, in order; cancelled ones are among them."""
-        runs = np.arange(run_count)
-        gone = self._replaced_of.get((line, day))
-        return runs if gone is None else np.setdiff1d(runs, gone)
 
     def stretch(self, *, line: int, run: int, day: int, position: int) -> tuple[int, int]:
         """The positions [from, to) around this one, over which that run can be ridden that day."""

@@ -92,14 +92,14 @@ class Router:
         timetable: Timetable,
         cancelled: Iterable[tuple[int, date]] = (),
         *,
-        replaced: Iterable[tuple[int, int, int]] = (),
+        moved: Iterable[tuple[int, int]] = (),
         bounds: Bounds | None = None,
         gain_s: int = 0,
     ) -> None:
         self.timetable = timetable
         self.bounds = bounds
         self.gain_s = gain_s
-        self.cancellations = Cancellations(timetable, cancelled, replaced)
+        self.cancellations = Cancellations(timetable, cancelled, moved)
         self.workspaces = Workspaces(timetable.stop_count)
         self._laid_out: OrderedDict[Window, Instances] = OrderedDict()
         self._starts: dict[int, int] = {}
@@ -107,8 +107,8 @@ class Router:
 
     def replace_cancelled(self, cancelled: Iterable[tuple[int, date]]) -> "Router":
         """A router with these trips cancelled on these dates, and no others; this one stays as it is."""
-        replaced = self.cancellations.replaced
-        router = Router(self.timetable, cancelled, replaced=replaced, bounds=self.bounds, gain_s=self.gain_s)
+        moved = self.cancellations.moved
+        router = Router(self.timetable, cancelled, moved=moved, bounds=self.bounds, gain_s=self.gain_s)
         router.sides = self.sides
         router.workspaces = self.workspaces
         with self._lock:
@@ -132,7 +132,7 @@ class Router:
         router = Router(
             overlay.timetable,
             cancelled,
-            replaced=overlay.replaced,
+            moved=overlay.moved,
             bounds=None if overlay.gain_s is None else self.bounds,
             gain_s=overlay.gain_s or 0,
         )

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from routing.errors import NetworkUnreadable, OutsideDates
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
-from routing.strings import Strings, check_strings, find_string
+from routing.strings import Strings, check_strings, find_string, iterate_strings
 
 FORMAT = 3
 
@@ -213,6 +213,16 @@ class Timetable:
     def find_trip(self, trip_id: str) -> int | None:
         """The trip of that public id, or None."""
         return find_string(self.trip_ids, trip_id)
+
+    @cached_property
+    def stop_index(self) -> dict[str, int]:
+        """Stops by public id: quicker than `find_stop` for who asks thousands of times, and takes memory."""
+        return {stop_id: stop for stop, stop_id in enumerate(iterate_strings(self.stop_ids))}
+
+    @cached_property
+    def trip_index(self) -> dict[str, int]:
+        """Trips by public id, likewise."""
+        return {trip_id: trip for trip, trip_id in enumerate(iterate_strings(self.trip_ids))}
 
     def station_stops(self, station: int) -> list[int]:
         """The stops of a station."""

@@ -5,21 +5,29 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
+import numpy.typing as npt
 
 from routing.kernels.arrays import MAY_BOARD, Int32, Lines
-from routing.live.changes import Calls
 from routing.strings import append_strings
 from routing.timetable import Parts, Timetable, Trips, index_boardings, mirror_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLine:
-    """A line of one run on one day: `calls` of its trips end to end; `starts` is where each trip's begin."""
+    """A line of r runs on one day, none of which overtakes another; of n positions and p parts.
+
+    stops, flags             int32[n], uint8[n]
+    arrivals_s, departures_s int32[r, n]
+    trips, starts            int32[r, p], int32[p]  the trips of each run, and where in it each begins
+    """
 
     day: int
-    calls: Calls
-    trips: Sequence[int]
-    starts: Sequence[int]
+    stops: Int32
+    flags: npt.NDArray[np.uint8]
+    arrivals_s: Int32
+    departures_s: Int32
+    trips: Int32
+    starts: Int32
     board_early_s: int
     alight_late_s: int
 
@@ -72,7 +80,7 @@ def append_lines(timetable: Timetable, lines: Sequence[NewLine]) -> Timetable:
     active[np.arange(len(days)), days] = 1
     added = _make_lines(lines, pattern_of, stop_count=timetable.stop_count)
     mirrored = mirror_lines(added, stop_count=timetable.stop_count)
-    first_s, last_s = _list_departures(added)
+    first_s, last_s = _list_departures(lines)
     known = timetable.days
     parts, trips = _join_parts(timetable, lines)
     return replace(
@@ -90,17 +98,17 @@ def append_lines(timetable: Timetable, lines: Sequence[NewLine]) -> Timetable:
 
 
 def _make_lines(lines: Sequence[NewLine], pattern_of: dict[int, int], *, stop_count: int) -> Lines:
-    stop_offsets = _offsets([len(each.calls.stops) for each in lines])
-    stops = np.concatenate([each.calls.stops for each in lines]).astype(np.int32)
-    flags = np.concatenate([each.calls.flags for each in lines]).astype(np.uint8)
+    stop_offsets = _offsets([len(each.stops) for each in lines])
+    stops = np.concatenate([each.stops for each in lines]).astype(np.int32)
+    flags = np.concatenate([each.flags for each in lines]).astype(np.uint8)
     by_stop = index_boardings(stops, flags, stop_offsets, stop_count=stop_count)
     return Lines(
         stop_offsets=stop_offsets,
         stops=stops,
         flags=flags,
-        time_offsets=stop_offsets.astype(np.int64),
-        arrivals=np.concatenate([each.calls.arrivals_s for each in lines]).astype(np.int32),
-        departures=np.concatenate([each.calls.departures_s for each in lines]).astype(np.int32),
+        time_offsets=_offsets([each.arrivals_s.size for each in lines]).astype(np.int64),
+        arrivals=np.concatenate([each.arrivals_s.ravel() for each in lines]).astype(np.int32),
+        departures=np.concatenate([each.departures_s.ravel() for each in lines]).astype(np.int32),
         patterns=_int32([pattern_of[each.day] for each in lines]),
         board_early_s=_int32([each.board_early_s for each in lines]),
         alight_late_s=_int32([each.alight_late_s for each in lines]),
@@ -133,37 +141,37 @@ def _join_lines(known: Lines, added: Lines) -> Lines:
 def _join_parts(timetable: Timetable, lines: Sequence[NewLine]) -> tuple[Parts, Trips]:
     """Parts of the new lines, and the trips' runs with those on new lines before the others."""
     parts, trips = timetable.parts, timetable.trips
-    counts = [len(each.trips) for each in lines]
-    new_trips = _int32([trip for each in lines for trip in each.trips])
-    new_lines = np.repeat(np.arange(len(lines), dtype=np.int32) + np.int32(timetable.line_count), counts)
-    new_parts = _int32([part for count in counts for part in range(count)])
+    new_trips = np.concatenate([each.trips.ravel() for each in lines]).astype(np.int32)
+    first = np.int32(timetable.line_count)
+    new_lines = np.repeat(np.arange(len(lines), dtype=np.int32) + first, [each.trips.size for each in lines])
+    new_runs = np.concatenate([np.repeat(np.arange(len(each.trips)), len(each.starts)) for each in lines])
+    new_parts = np.concatenate([np.tile(np.arange(len(each.starts)), len(each.trips)) for each in lines])
     order = np.argsort(new_trips, kind="stable")
     at = trips.run_offsets[new_trips[order]]
     added = np.bincount(new_trips, minlength=len(trips.routes))
     joined = parts._replace(
-        offsets=_join_offsets(parts.offsets, _offsets(counts)),
-        starts=np.concatenate([parts.starts, _int32([start for each in lines for start in each.starts])]),
-        trip_offsets=_join_offsets(parts.trip_offsets, _offsets(counts)),
+        offsets=_join_offsets(parts.offsets, _offsets([len(each.starts) for each in lines])),
+        starts=np.concatenate([parts.starts, *(each.starts for each in lines)]),
+        trip_offsets=_join_offsets(parts.trip_offsets, _offsets([each.trips.size for each in lines])),
         trips=np.concatenate([parts.trips, new_trips]),
     )
     runs = trips._replace(
         run_offsets=(trips.run_offsets + np.concatenate(([0], np.cumsum(added)))).astype(np.int32),
         run_lines=np.insert(trips.run_lines, at, new_lines[order]),
-        runs=np.insert(trips.runs, at, np.int32(0)),
-        run_parts=np.insert(trips.run_parts, at, new_parts[order]),
+        runs=np.insert(trips.runs, at, new_runs[order].astype(np.int32)),
+        run_parts=np.insert(trips.run_parts, at, new_parts[order].astype(np.int32)),
     )
     return joined, runs
 
 
-def _list_departures(lines: Lines) -> tuple[Int32, Int32]:
-    """Each line's first and last departure where one may board; where nobody may, its first at all."""
+def _list_departures(lines: Sequence[NewLine]) -> tuple[Int32, Int32]:
+    """Each line's first and last departure where one may board; where nobody may, those of its first call."""
     first, last = list[int](), list[int]()
-    for begin, end in zip(lines.stop_offsets[:-1].tolist(), lines.stop_offsets[1:].tolist(), strict=True):
-        departures = lines.departures[begin : end - 1]
-        boarding = departures[lines.flags[begin : end - 1] & MAY_BOARD != 0]
-        chosen = boarding if len(boarding) else departures[:1]
-        first.append(int(chosen.min()))
-        last.append(int(chosen.max()))
+    for each in lines:
+        may_board = each.flags[:-1] & MAY_BOARD != 0
+        boarded = np.flatnonzero(may_board) if may_board.any() else np.zeros(1, dtype=np.int64)
+        first.append(int(each.departures_s[0, boarded].min()))
+        last.append(int(each.departures_s[-1, boarded].max()))
     return _int32(first), _int32(last)
 
 

@@ -19,7 +19,13 @@ from maas.journeys import Leg
 from routing.board import StopCall, list_calls
 from routing.errors import OutsideDates
 from services.planner.modes import MOTIS_MODES
-from services.planner.motis import MotisMessage, PlaceMessage, dated_trip_id, place_message
+from services.planner.motis import (
+    MotisMessage,
+    PlaceMessage,
+    dated_trip_id,
+    list_alert_messages,
+    place_message,
+)
 from services.planner.network import Network
 from services.planner.parameters import Cursor, Languages, MotisQuery, PlaceText
 from services.planner.places import End
@@ -37,6 +43,7 @@ class BoardQuery(MotisQuery):
     direction: Literal["EARLIER", "LATER"] | None = None
     n: int = Field(default=10, ge=1, le=CALLS_MAX)
     page_cursor: Cursor | None = None
+    with_alerts: bool = True
     language: Languages = ()
 
 
@@ -93,6 +100,7 @@ class BoardRequest:
     arrivals: bool
     earlier: bool
     language: str
+    has_alerts: bool = True
 
 
 def tell_board(network: Network, request: BoardRequest, agency_names: dict[str, str]) -> BoardMessage:
@@ -138,6 +146,8 @@ def _stop_time(
         planned_departure=None if is_last or planned is None else planned.departs_at,
         cancelled=call.is_cancelled,
     )
+    if request.has_alerts:
+        place = place.model_copy(update={"alerts": list_alert_messages(leg)})
     operator_id = leg.operator_id or ""
     return StopTimeMessage(
         place=place,

@@ -71,7 +71,7 @@ def build_filtered(router: Router, modes: frozenset[Mode]) -> Router:
     filtered = Router(
         thinned,
         cancelled,
-        replaced=router.cancellations.replaced,
+        moved=router.cancellations.moved,
         bounds=router.bounds,
         gain_s=router.gain_s,
     )

@@ -39,6 +39,15 @@ class MotisMessage(BaseModel):
     )
 
 
+class AlertMessage(MotisMessage):
+    """A message of an operator."""
+
+    header_text: str
+    description_text: str
+    cause: str
+    effect: str
+
+
 class PlaceMessage(MotisMessage):
     """A place on the way."""
 
@@ -57,6 +66,7 @@ class PlaceMessage(MotisMessage):
     cancelled: bool | None = None
     importance: float | None = None
     modes: list[str] | None = None
+    alerts: list[AlertMessage] | None = None
 
 
 class PolylineMessage(MotisMessage):
@@ -65,15 +75,6 @@ class PolylineMessage(MotisMessage):
     points: str
     precision: int
     length: int
-
-
-class AlertMessage(MotisMessage):
-    """A message of an operator."""
-
-    header_text: str
-    description_text: str
-    cause: str
-    effect: str
 
 
 class LegMessage(MotisMessage):
@@ -193,12 +194,11 @@ class PlanMessage(MotisMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """What of an itinerary is told: the geometry of its legs, of the walks between rides, fares, alerts."""
+    """What of an itinerary is told: the geometry of its legs, of the walks between rides, and its fares."""
 
     legs: bool = True
     transfers: bool = True
     fares: bool = True
-    alerts: bool = True
 
 
 EVERYTHING = Detail()
@@ -226,13 +226,7 @@ def itinerary_message(
         end_time=journey.arrives_at,
         transfers=journey.interchanges,
         legs=[
-            leg_message(
-                leg,
-                zone_name=zone_name,
-                agency_names=agency_names,
-                has_geometry=has,
-                has_alerts=detail.alerts,
-            )
+            leg_message(leg, zone_name=zone_name, agency_names=agency_names, has_geometry=has)
             for leg, has in zip(journey.legs, has_geometry, strict=True)
         ],
         journey_id=journey.journey_id,
@@ -249,12 +243,7 @@ def dated_trip_id(leg: Leg) -> str | None:
 
 
 def leg_message(
-    leg: Leg,
-    *,
-    zone_name: str,
-    agency_names: dict[str, str],
-    has_geometry: bool = True,
-    has_alerts: bool = True,
+    leg: Leg, *, zone_name: str, agency_names: dict[str, str], has_geometry: bool = True
 ) -> LegMessage:
     """A leg of an itinerary. Without its geometry the line is empty."""
     stops = [
@@ -308,7 +297,7 @@ def leg_message(
         is_estimate=leg.is_estimate or None,
         status=None if leg.condition is None else "conditional",
         status_reason=leg.condition,
-        alerts=[_alert_message(each) for each in leg.alerts] or None if has_alerts else None,
+        alerts=list_alert_messages(leg),
         intermediate_stops=stops if leg.is_transit else None,
         leg_geometry=PolylineMessage(
             points=encode_polyline([(point.lat, point.lon) for point in points]),
@@ -343,6 +332,11 @@ def place_message(
         vertex_type="TRANSIT" if place.stop_id else "NORMAL",
         cancelled=cancelled or None,
     )
+
+
+def list_alert_messages(leg: Leg) -> list[AlertMessage] | None:
+    """What operators say that concerns the ride; None where it is nothing."""
+    return [_alert_message(each) for each in leg.alerts] or None
 
 
 def _alert_message(alert: ServiceAlert) -> AlertMessage:

@@ -105,7 +105,7 @@ def list_moving(network: Network, query: MapTripsQuery, language: str) -> list[S
 
 
 def _hops(router: Router, box: Box, start: datetime, end: datetime, zoom: float) -> Iterator[_Hop]:
-    timetable, replaced = router.timetable, router.cancellations.replaced
+    timetable, moved = router.timetable, router.cancellations.moved
     lines, parts = timetable.lines, timetable.parts
     days = _days(timetable, start, end)
     told: set[tuple[int, int, int]] = set()
@@ -125,7 +125,7 @@ def _hops(router: Router, box: Box, start: datetime, end: datetime, zoom: float)
             int(parts.trip_offsets[line]) + part : int(parts.trip_offsets[line + 1]) : part_end - begin
         ]
         for day, day_start_s in days:
-            if not timetable.days.active[lines.patterns[line], day]:
+            if not timetable.days.active[lines.patterns[line], day] or (line, day) in moved:
                 continue
             low = int(np.searchsorted(arrives, int(start.timestamp()) - day_start_s))
             high = int(np.searchsorted(departs, int(end.timestamp()) - day_start_s, side="right"))
@@ -133,8 +133,7 @@ def _hops(router: Router, box: Box, start: datetime, end: datetime, zoom: float)
                 trip = int(trips[run])
                 key = (trip, day, call)
                 mode = mode_of(int(timetable.routes.types[timetable.trips.routes[trip]]))
-                is_elsewhere = (line, run, day) in replaced
-                if key in told or is_elsewhere or zoom < _ZOOM_MIN.get(mode, 0.0):
+                if key in told or zoom < _ZOOM_MIN.get(mode, 0.0):
                     continue
                 told.add(key)
                 origin, destination = lines.stops[position : position + 2].tolist()

@@ -99,7 +99,6 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "exactRadius": _only("a board is of one stop and its station", "false"),
     "center": _only("a board is of one stop; /api/v1/reverse-geocode finds those near a point"),
     "fetchStops": _only("a board tells where a trip begins and ends; /api/v6/trip has its stops", "false"),
-    "withAlerts": _only("a board has no alerts; a plan and a trip have them", "true", "false"),
     "placeBias": _only("places near `place` come first among equals", "1", "1.0"),
 }  # fmt: skip
 

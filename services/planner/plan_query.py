@@ -54,7 +54,6 @@ class PlanQuery(MotisQuery):
     detailed_legs: bool = True
     detailed_transfers: bool | None = None
     with_fares: bool = True
-    with_alerts: bool = True
     rank: Literal["arrival", "price"] = "arrival"
     rider: RiderCategory = RiderCategory.ADULT
     medium: FareMedium = FareMedium.APP

@@ -88,6 +88,7 @@ class Endpoints:
             arrivals=query.arrive_by,
             earlier=direction == "EARLIER",
             language=language,
+            has_alerts=query.with_alerts,
         )
         names = list_agency_names(network)
         return await self._planner.in_thread(lambda: reply(tell_board(network, request, names)))
@@ -119,7 +120,6 @@ class Endpoints:
             legs=query.detailed_legs,
             transfers=query.has_detailed_transfers,
             fares=query.with_fares,
-            alerts=query.with_alerts,
         )
         return PlanMessage(
             request_parameters={

@@ -27,7 +27,6 @@ class TripQuery(MotisQuery):
 
     trip_id: TripText
     detailed_legs: bool = True
-    with_alerts: bool = True
     language: Languages = ()
 
 
@@ -56,7 +55,6 @@ def tell_trip(
         zone_name=timetable.zone_name,
         agency_names=agency_names,
         has_geometry=query.detailed_legs,
-        has_alerts=query.with_alerts,
     )
     if network.router.cancellations.is_cancelled(ride.trip, day):
         message = message.model_copy(update={"cancelled": True})

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.bounds import FOLDER, build_bounds, find_gain_s, find_saved_bounds
-from routing.kernels.arrays import BOUND_UNIT_S, NOT_REACHED, RIDES_UNREACHABLE, UNREACHABLE, Lines, Walks
+from routing.bounds import FOLDER, build_bounds, find_saved_bounds
+from routing.kernels.arrays import (
+    BOUND_UNIT_S,
+    NOT_REACHED,
+    RIDES_UNREACHABLE,
+    UNREACHABLE,
+    Int32,
+    Lines,
+    Walks,
+)
+from routing.kernels.bounds import find_gain, find_shortest
 from routing.timetable import Timetable, open_timetable
 from tests.oracles.bounds import INFINITE, PlainRun, PlainWay, bounds_to, list_rides
 from tests.oracles.journeys import PlainCall, PlainTrip, PlainWorld
@@ -115,7 +124,15 @@ def test_bounds_cut_short_are_no_bounds(tmp_path: Path) -> None:
 )
 def test_a_changed_run_gains_what_it_is_faster_than_the_fastest(arrives_s: int, gain_s: int) -> None:
     times_s = np.array([50_000, arrives_s], dtype=np.int32)
-    assert find_gain_s(small().lines, 0, times_s, times_s) == gain_s
+    assert gain_of(small().lines, times_s, times_s) == gain_s
+
+
+def gain_of(lines: Lines, arrivals_s: Int32, departures_s: Int32) -> int:
+    """Of a run of the first line."""
+    ride_s, stand_s = np.empty_like(lines.stops), np.empty_like(lines.stops)
+    find_shortest(lines, ride_s, stand_s)
+    count = len(arrivals_s)
+    return find_gain(ride_s[:count], stand_s[:count], arrivals_s, departures_s)
 
 
 @pytest.mark.parametrize(
@@ -135,4 +152,4 @@ def test_the_stretch_that_gains_most_counts(times_s: list[int], gain_s: int) -> 
     )
     world = PlainWorld(4, [PlainTrip(calls, frozenset({1}))], {}, {})
     arrivals, departures = (np.array(times_s[i::2], dtype=np.int32) for i in (0, 1))
-    assert find_gain_s(compile_world(world).lines, 0, arrivals, departures) == gain_s
+    assert gain_of(compile_world(world).lines, arrivals, departures) == gain_s

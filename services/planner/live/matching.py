@@ -72,6 +72,7 @@ class _Matcher:
         self._now = now
         self._into = into
         self._starts: dict[tuple[int, int, int], list[int]] | None = None
+        self._day_starts: dict[int, float] = {}
 
     def add(self, update: TripUpdate) -> None:
         """Raises _Unmatched."""
@@ -182,9 +183,9 @@ class _Matcher:
         timetable = self._timetable
         if ref.trip_id is not None:
             public_id = f"{self._feed_id}:{ref.trip_id}"
-            trip = timetable.find_trip(public_id)
+            trip = timetable.trip_index.get(public_id)
             if trip is None and ref.start_s is not None:
-                trip = timetable.find_trip(f"{public_id}@{_clock(ref.start_s)}")
+                trip = timetable.trip_index.get(f"{public_id}@{_clock(ref.start_s)}")
             if trip is None:
                 raise _Unmatched("live_trip_unknown", f"{_name(ref)} is not in the timetable.")
             return trip
@@ -252,14 +253,15 @@ class _Matcher:
 
     def _apply(self, update: TripUpdate, planned: Calls, day: int) -> Calls:
         """The planned calls with what the update says of them."""
-        stops, flags = planned.stops.copy(), planned.flags.copy()
-        arrivals, departures = planned.arrivals_s.astype(np.int64), planned.departures_s.astype(np.int64)
+        # Calls are few and updates many: plain lists are quicker here than arrays.
+        stops, flags = planned.stops.tolist(), planned.flags.tolist()
+        arrivals, departures = planned.arrivals_s.tolist(), planned.departures_s.tolist()
+        planned_stops = planned.stops.tolist()
         delay_s = update.delay_s or 0
         cursor = 0
         for told in update.stops:
-            at = self._find_call(planned, told, cursor, update.trip)
-            arrivals[cursor:at] += delay_s
-            departures[cursor:at] += delay_s
+            at = self._find_call(planned_stops, told, cursor, update.trip)
+            _shift(arrivals, departures, range(cursor, at), delay_s)
             if told.relation is StopRelation.NO_DATA:
                 delay_s = 0
             elif told.relation is StopRelation.SKIPPED:
@@ -273,8 +275,7 @@ class _Matcher:
             arrivals[at] += arrival_delay_s
             departures[at] += delay_s
             cursor = at + 1
-        arrivals[cursor:] += delay_s
-        departures[cursor:] += delay_s
+        _shift(arrivals, departures, range(cursor, len(stops)), delay_s)
         return _as_calls(stops, flags, arrivals, departures, update.trip)
 
     def _tell_calls(self, update: TripUpdate, day: int) -> Calls:
@@ -297,33 +298,26 @@ class _Matcher:
             raise _Unmatched(
                 "live_call_untold", f"{_name(update.trip)} is told whole and has fewer than two calls."
             )
-        return _as_calls(
-            np.array(stops, dtype=np.int32),
-            np.array(flags, dtype=np.uint8),
-            np.array(arrivals, dtype=np.int64),
-            np.array(departures, dtype=np.int64),
-            update.trip,
-        )
+        return _as_calls(stops, flags, arrivals, departures, update.trip)
 
-    def _find_call(self, planned: Calls, told: StopUpdate, cursor: int, ref: TripRef) -> int:
+    def _find_call(self, planned: list[int], told: StopUpdate, cursor: int, ref: TripRef) -> int:
         """The first call from the cursor on at the stop that is told of."""
         if told.stop_id is None:
             raise _Unmatched("live_stop_unnamed", f"{_name(ref)}: a call is told of without stop_id.")
         stop = self._find_stop(told.stop_id, ref)
-        at = np.flatnonzero(planned.stops[cursor:] == stop)
-        if not len(at):
-            # Feeds that name platforms in one place and their station in another.
-            station = self._timetable.stops.stations[stop]
-            here = self._timetable.stops.stations[planned.stops[cursor:]]
-            at = np.flatnonzero((here == station) & (station >= 0))
-        if not len(at):
-            raise _Unmatched(
-                "live_stop_unknown", f"{_name(ref)} does not call at `{told.stop_id}`, or not in this order."
-            )
-        return cursor + int(at[0])
+        if stop in planned[cursor:]:
+            return planned.index(stop, cursor)
+        # Feeds that name platforms in one place and their station in another.
+        stations = self._timetable.stops.stations
+        for at in range(cursor, len(planned)):
+            if stations[stop] >= 0 and stations[planned[at]] == stations[stop]:
+                return at
+        raise _Unmatched(
+            "live_stop_unknown", f"{_name(ref)} does not call at `{told.stop_id}`, or not in this order."
+        )
 
     def _find_stop(self, stop_id: str, ref: TripRef) -> int:
-        stop = self._timetable.find_stop(f"{self._feed_id}:{stop_id}")
+        stop = self._timetable.stop_index.get(f"{self._feed_id}:{stop_id}")
         if stop is None:
             raise _Unmatched("live_stop_unknown", f"{_name(ref)}: the timetable has no stop `{stop_id}`.")
         return stop
@@ -333,25 +327,39 @@ class _Matcher:
         return delay_s if at is None else self._seconds(at, day) - int(planned_s)
 
     def _seconds(self, at: datetime, day: int) -> int:
-        return round(at.timestamp() - service_day_start(self._timetable, day).timestamp())
+        if day not in self._day_starts:
+            self._day_starts[day] = service_day_start(self._timetable, day).timestamp()
+        return round(at.timestamp() - self._day_starts[day])
+
+
+def _shift(arrivals: list[int], departures: list[int], calls: range, delay_s: int) -> None:
+    if delay_s:
+        for i in calls:
+            arrivals[i] += delay_s
+            departures[i] += delay_s
 
 
 def _as_calls(
-    stops: np.ndarray, flags: np.ndarray, arrivals: np.ndarray, departures: np.ndarray, ref: TripRef
+    stops: list[int], flags: list[int], arrivals: list[int], departures: list[int], ref: TripRef
 ) -> Calls:
-    if max(np.abs(arrivals).max(), np.abs(departures).max()) > _TIME_S_MAX:
+    if max(map(abs, (*arrivals, *departures))) > _TIME_S_MAX:
         raise _Unmatched(
             "live_time_far", f"{_name(ref)} has a time more than eight days from its service day."
         )
-    return Calls(stops, flags, arrivals.astype(np.int32), departures.astype(np.int32))
+    return Calls(
+        stops=np.array(stops, dtype=np.int32),
+        flags=np.array(flags, dtype=np.uint8),
+        arrivals_s=np.array(arrivals, dtype=np.int32),
+        departures_s=np.array(departures, dtype=np.int32),
+    )
 
 
 def _differ(calls: Calls, planned: Calls) -> bool:
     return not (
-        np.array_equal(calls.stops, planned.stops)
-        and np.array_equal(calls.flags, planned.flags)
-        and np.array_equal(calls.arrivals_s, planned.arrivals_s)
-        and np.array_equal(calls.departures_s, planned.departures_s)
+        calls.arrivals_s.tobytes() == planned.arrivals_s.tobytes()
+        and calls.departures_s.tobytes() == planned.departures_s.tobytes()
+        and calls.stops.tobytes() == planned.stops.tobytes()
+        and calls.flags.tobytes() == planned.flags.tobytes()
     )
 
 

@@ -84,7 +84,7 @@ class LiveEndpoints:
                 f"{now:%Y-%m-%d %H:%M:%S}Z, more than ten minutes apart. Correct the clock of the sender.",
             )
         is_kept = await self._planner.in_force.live.put(
-            feed_id=feed_id, source=source, content=call.raw, made_at=message.made_at, now=now
+            feed_id=feed_id, source=source, content=call.raw, message=message, now=now
         )
         if is_kept:
             await self._planner.in_force.refresh_news()

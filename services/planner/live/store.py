@@ -46,16 +46,20 @@ class LiveStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # By feed and source: what was read before need not be read again.
+        self._known: dict[tuple[str, str], tuple[bytes, LiveMessage]] = {}
 
     async def put(
-        self, *, feed_id: str, source: str, content: bytes, made_at: datetime | None, now: datetime
+        self, *, feed_id: str, source: str, content: bytes, message: LiveMessage, now: datetime
     ) -> bool:
-        """Keep a message; False where a newer one of this source is here already."""
+        """Keep a message, and what was read in it; False where a newer one of this source is here already."""
         async with self._database.transaction() as tx:
             await tx.fetchval(queries["lock_version"])
-            kept = await tx.fetchval(queries["put_message"], feed_id, source, content, made_at, now)
+            kept = await tx.fetchval(queries["put_message"], feed_id, source, content, message.made_at, now)
             if kept is not None:
                 await tx.execute(queries["count_version"])
+        if kept is not None:
+            self._known[feed_id, source] = content, message
         return kept is not None
 
     async def get_key(self, now: datetime) -> tuple[int, int]:
@@ -70,8 +74,7 @@ class LiveStore:
         for row in rows:
             if row["feed_id"] is None:
                 continue
-            message = decode_message(row["content"]).message
-            assert message is not None, "only what could be read is kept"
+            message = self._read_one((row["feed_id"], row["source"]), row["content"])
             sources.append(
                 LiveSource(
                     feed_id=row["feed_id"],
@@ -81,3 +84,11 @@ class LiveStore:
                 )
             )
         return LiveNews(version=rows[0]["version"], sources=tuple(sources))
+
+    def _read_one(self, key: tuple[str, str], content: bytes) -> LiveMessage:
+        known = self._known.get(key)
+        if known is None or known[0] != content:
+            message = decode_message(content).message
+            assert message is not None, "only what could be read is kept"
+            known = self._known[key] = content, message
+        return known[1]
