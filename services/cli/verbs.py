@@ -5,6 +5,7 @@ import typer
 from services.cli.check import check
 from services.cli.demo import demo
 from services.cli.keys import keys
+from services.cli.live import live
 from services.cli.load import load
 from services.cli.plan import plan
 from services.cli.settle import settle
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (up, demo, load, plan, settle, check, shadow, validate):
+for verb in (up, demo, load, live, plan, settle, check, shadow, validate):
     app.command()(verb)
 app.add_typer(keys, name="keys")
 app.add_typer(tides, name="tides")

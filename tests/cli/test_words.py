@@ -25,7 +25,20 @@ from tests.conftest import ROOT
 from tests.support.city import free_port
 from tests.support.servers import run_in_thread
 
-VERBS = ("up", "demo", "load", "plan", "settle", "check", "shadow", "validate", "keys", "tides", "validator")
+VERBS = (
+    "up",
+    "demo",
+    "load",
+    "live",
+    "plan",
+    "settle",
+    "check",
+    "shadow",
+    "validate",
+    "keys",
+    "tides",
+    "validator",
+)
 COMMAND: Any = typer.main.get_command(app)
 
 
