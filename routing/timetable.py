@@ -224,6 +224,11 @@ class Timetable:
         """Trips by public id, likewise."""
         return {trip_id: trip for trip, trip_id in enumerate(iterate_strings(self.trip_ids))}
 
+    @cached_property
+    def route_index(self) -> dict[str, int]:
+        """Routes by public id, likewise."""
+        return {route_id: route for route, route_id in enumerate(iterate_strings(self.route_ids))}
+
     def station_stops(self, station: int) -> list[int]:
         """The stops of a station."""
         begin, end = self.stations.offsets[station], self.stations.offsets[station + 1]

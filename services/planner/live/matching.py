@@ -22,7 +22,6 @@ from routing.journey import service_day_start
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD
 from routing.live.changes import Calls, ExtraTrip, TripChange, planned_calls
 from routing.live.overlay import Sailing
-from routing.strings import iterate_strings
 from routing.timetable import Timetable
 
 _CALLS_MIN = 2
@@ -71,7 +70,8 @@ class _Matcher:
         self._feed_id = feed_id
         self._now = now
         self._into = into
-        self._starts: dict[tuple[int, int, int], list[int]] | None = None
+        self._starts: dict[tuple[int, int], dict[int, list[int]]] = {}
+        self._new_ids = {each.trip_id for each in into.extras}
         self._day_starts: dict[int, float] = {}
 
     def add(self, update: TripUpdate) -> None:
@@ -122,9 +122,15 @@ class _Matcher:
             )
         if new.start_date is not None:
             day = (new.start_date - self._timetable.first_date).days
-        away_s = np.int32(new.start_s - int(planned.departures_s[0]))
+        self._check_new(new.trip_id, day)
+        away_s = new.start_s - int(planned.departures_s[0])
+        if abs(away_s) > _TIME_S_MAX:
+            raise _Unmatched(
+                "live_time_far", f"{_name(update.trip)} is duplicated more than eight days away."
+            )
         moved = planned._replace(
-            arrivals_s=planned.arrivals_s + away_s, departures_s=planned.departures_s + away_s
+            arrivals_s=planned.arrivals_s + np.int32(away_s),
+            departures_s=planned.departures_s + np.int32(away_s),
         )
         self._add_extra(update, new.trip_id, self._route_of(model), day, self._apply(update, moved, day))
 
@@ -136,25 +142,26 @@ class _Matcher:
         route = self._find_route(ref)
         on = ref.start_date or self._now.astimezone(self._timetable.zone).date()
         day = (on - self._timetable.first_date).days
+        self._check_new(trip_id, day)
         self._add_extra(update, trip_id, route, day, self._tell_calls(update, day))
 
-    def _add_extra(self, update: TripUpdate, trip_id: str, route: int, day: int, calls: Calls) -> None:
+    def _check_new(self, trip_id: str, day: int) -> None:
         timetable, public_id = self._timetable, f"{self._feed_id}:{trip_id}"
-        if timetable.find_trip(public_id) is not None or any(
-            each.trip_id == public_id for each in self._into.extras
-        ):
+        if public_id in timetable.trip_index or public_id in self._new_ids:
             raise _Unmatched(
-                "live_trip_exists",
-                f"The new trip `{trip_id}` has the id of one in the timetable; give it its own.",
+                "live_trip_exists", f"The new trip `{trip_id}` has the id of another; give it its own."
             )
         if not 0 <= day < timetable.day_count:
             raise _Unmatched(
                 "live_day_unknown", f"The new trip `{trip_id}` runs on a day beyond the timetable."
             )
+
+    def _add_extra(self, update: TripUpdate, trip_id: str, route: int, day: int, calls: Calls) -> None:
         new = update.new_trip
+        self._new_ids.add(f"{self._feed_id}:{trip_id}")
         self._into.extras.append(
             ExtraTrip(
-                trip_id=public_id,
+                trip_id=f"{self._feed_id}:{trip_id}",
                 route=route,
                 day=day,
                 calls=calls,
@@ -195,7 +202,7 @@ class _Matcher:
                 f"{_name(ref)}: without a trip_id, route_id, start_time and start_date must say which trip.",
             )
         day = (ref.start_date - timetable.first_date).days
-        found = self._list_starts().get((self._find_route(ref), day, ref.start_s), [])
+        found = self._list_starts(self._find_route(ref), day).get(ref.start_s, [])
         if len(found) != 1:
             what = "no trip" if not found else f"{len(found)} trips"
             raise _Unmatched(
@@ -204,27 +211,25 @@ class _Matcher:
         return found[0]
 
     def _find_route(self, ref: TripRef) -> int:
-        wanted = f"{self._feed_id}:{ref.route_id}"
-        for route, route_id in enumerate(iterate_strings(self._timetable.route_ids)):
-            if ref.route_id is not None and route_id == wanted:
-                return route
-        raise _Unmatched("live_route_unknown", f"{_name(ref)}: the timetable has no route `{ref.route_id}`.")
+        route = self._timetable.route_index.get(f"{self._feed_id}:{ref.route_id}")
+        if route is None:
+            raise _Unmatched(
+                "live_route_unknown", f"{_name(ref)}: the timetable has no route `{ref.route_id}`."
+            )
+        return route
 
     def _route_of(self, trip: int) -> int:
         return int(self._timetable.trips.routes[trip])
 
-    def _list_starts(self) -> dict[tuple[int, int, int], list[int]]:
-        """Trips by route, day and first departure; made when a message first asks for it."""
-        if self._starts is None:
-            self._starts = {}
-            today = (self._now.astimezone(self._timetable.zone).date() - self._timetable.first_date).days
-            for trip, route in enumerate(self._timetable.trips.routes.tolist()):
-                for day in range(today - 1, today + 2):
-                    planned = self._planned(trip, day)
-                    if planned is not None:
-                        key = (route, day, int(planned.departures_s[0]))
-                        self._starts.setdefault(key, []).append(trip)
-        return self._starts
+    def _list_starts(self, route: int, day: int) -> dict[int, list[int]]:
+        """A route's trips of a day by their first departure."""
+        if (route, day) not in self._starts:
+            starts = self._starts[route, day] = {}
+            for trip in np.flatnonzero(self._timetable.trips.routes == route).tolist():
+                planned = self._planned(trip, day)
+                if planned is not None:
+                    starts.setdefault(int(planned.departures_s[0]), []).append(trip)
+        return self._starts[route, day]
 
     def _find_nearest_day(self, trip: int, ref: TripRef) -> tuple[int, Calls]:
         today = (self._now.astimezone(self._timetable.zone).date() - self._timetable.first_date).days

@@ -108,7 +108,11 @@ async def test_a_late_ship_is_late_in_every_answer(planning: PlanningHouse) -> N
         assert now[scheduled] == before[scheduled]
     assert now["from"]["scheduledDeparture"] == before["from"]["departure"]
     assert itineraries[0]["networkVersion"] == "city-1~1"
-    # The journey that was offered before is the same journey, later.
+    # Who takes ships only finds the same ship, as late.
+    path = "/api/v6/plan?fromPlace=竹芝&toPlace=大島 岡田&time=2026-05-20T11:00:00Z&transitModes=FERRY"
+    _, by_ship = await planning.house.call("GET", path)
+    assert now["startTime"] in {leg["startTime"] for leg in ship_legs(by_ship["itineraries"])}
+    # The trip is the same trip, later.
     status, trip = await planning.house.call("GET", f"/api/v6/trip?tripId={now['tripId']}")
     assert status == 200
     assert trip["legs"][0]["scheduledStartTime"] == before["scheduledStartTime"]
@@ -210,6 +214,36 @@ async def test_an_extra_ship_is_found_under_its_own_name(planning: PlanningHouse
     assert (found[0]["scheduled"], found[0]["realTime"]) == (False, True)
 
 
+async def test_a_second_ship_like_the_first_and_one_named_by_its_start(planning: PlanningHouse) -> None:
+    """DUPLICATED half an hour earlier, 25 minutes late; and the first named by route, day and start only."""
+    [before, *_] = ship_legs(await sail(planning))
+    network = planning.planner.in_force.get()
+    _, _, departs = planned(network)[0]
+    made = message()
+    told = update(made, relation="DUPLICATED")
+    told.trip_properties.trip_id = "twin"
+    told.trip_properties.start_time = f"{departs - timedelta(minutes=30):%H:%M:%S}"
+    told.delay = 25 * MINUTE
+    bare = update(made, "")
+    bare.trip.route_id = before["routeId"].removeprefix("demo:")
+    bare.trip.start_time = f"{departs:%H:%M:%S}"
+    bare.delay = 10 * MINUTE
+    assert (await put(planning, made))[0] == 200
+    _, state = await planning.house.call("GET", "/api/live", role=Role.ADMIN)
+    assert (state["matched"], state["findings"]) == (2, [])
+    found = {
+        leg["feedTripId"]: datetime.fromisoformat(leg["startTime"])
+        for each in await sail(planning)
+        for leg in each["legs"]
+        if leg["mode"] == before["mode"] and leg["serviceDate"] == TONIGHT.isoformat()
+    }
+    first = datetime.fromisoformat(before["startTime"])
+    assert found["demo:twin"] == first - timedelta(minutes=5)
+    path = f"/api/v6/trip?tripId={before['tripId']}"
+    _, trip = await planning.house.call("GET", path)
+    assert datetime.fromisoformat(trip["legs"][0]["startTime"]) == first + timedelta(minutes=10)
+
+
 async def test_what_cannot_be_matched_is_told_and_the_rest_holds(planning: PlanningHouse) -> None:
     made = message()
     update(made, "nobody")
@@ -266,6 +300,13 @@ def test_fuzzed_messages_leave_a_whole_network(city: Network, data: st.DataObjec
             data.draw(trips),
             data.draw(st.sampled_from(sorted(pb.TripDescriptor.ScheduleRelationship.keys()))),
         )
+        told.trip.start_date = data.draw(
+            st.sampled_from(["20260520", "20260521", "00010101", "99991231", ""])
+        )
+        if data.draw(st.booleans()):
+            told.trip_properties.trip_id = data.draw(st.sampled_from(["new", SHIP, ""]))
+            told.trip_properties.start_time = data.draw(st.sampled_from(["22:00:00", "99999:00:00", "x"]))
+            told.trip_properties.start_date = data.draw(st.sampled_from(["20260520", "99991231", ""]))
         told.trip.route_id = data.draw(st.sampled_from(["", "R", "Tokaikisen.Ferry"]))
         told.delay = data.draw(st.integers(-(2**31), 2**31 - 1))
         for stop_id, _, _ in data.draw(st.permutations(planned(city))):
