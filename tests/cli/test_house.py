@@ -53,7 +53,16 @@ def wait_none_left(folder: Path) -> None:
 def launch(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     with folder.with_suffix(".out").open("wb") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "services.cli.main", "up", *words],
+            # A test run under nohup, or in the background, would hand its deafness for signals on.
+            [
+                "/usr/bin/env",
+                "--default-signal=HUP,INT",
+                sys.executable,
+                "-m",
+                "services.cli.main",
+                "up",
+                *words,
+            ],
             cwd=ROOT,
             env=os.environ
             | {"MAAS_DATA": str(folder), "MAAS_PORT": str(free_port()), "MAAS_RATE_PER_S": "0"},

@@ -56,6 +56,8 @@ async def test_a_seed_gives_the_same_story_again(
         (1152, STEPS, "cards"),
         # A hold of a wallet was taken before it was to be let go, and who asked for that died at the answer.
         (1731, STEPS, "wallets"),
+        # What was to be paid out of a wallet was taken by a bill before it was set aside.
+        (4429, STEPS, "wallets"),
     ],
 )
 async def test_what_failed_once(seed: int, steps: int, kind: str, postgres_server: PostgresForTests) -> None:

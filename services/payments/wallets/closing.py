@@ -15,10 +15,10 @@ import structlog
 
 from maas.events import AccountClosed
 from payments.accounts import BANK_CASH, REFUNDS_DUE, counter_cash, traveller_wallet
-from payments.errors import PaymentsError, PayoutNotFound
+from payments.errors import PaymentsError, PayoutNotFound, TransferRefused
 from payments.money import Money, yen
 from payments.ports import Refund, RefundState
-from payments.transfers import Transfer, TransferCode
+from payments.transfers import Transfer, TransferCode, TransferStatus
 from services.payments.wallets.room import Wallets
 from services.payments.wallets.store import WalletRow, queries
 from services.platform.bus import Envelope
@@ -26,6 +26,9 @@ from services.platform.context import ServiceContext
 from services.platform.errors import PlatformError
 
 log = structlog.get_logger()
+
+_PAYOUTS_MAX = 1000
+_NOT_SO_MUCH = (TransferStatus.EXCEEDS_CREDITS, TransferStatus.ID_ALREADY_FAILED)
 
 
 class Refunds(Protocol):
@@ -86,9 +89,7 @@ class WalletClosing:
                 await self._give_back(closing_id, row["payment_id"], amount_minor)
         if await database.fetchval(queries["has_pending_refunds"], traveller_id):
             return
-        left_minor = await self._wallets.books.get_balance(traveller_wallet(traveller_id))
-        if left_minor > 0:
-            await self._set_aside(closing_id, traveller_id, left_minor)
+        await self._set_aside(closing_id, traveller_id)
         await database.execute(queries["end_closing"], traveller_id, self._now())
 
     async def _give_back(self, closing_id: UUID, payment_id: UUID, amount_minor: int) -> None:
@@ -103,14 +104,36 @@ class WalletClosing:
         if refund.state in (RefundState.FAILED, RefundState.REFUSED_EXCEEDS_CAPTURED):
             log.warning("closing_refund_failed", refund_id=str(refund_id))
 
-    async def _set_aside(self, closing_id: UUID, traveller_id: str, amount_minor: int) -> None:
-        """The row, then the ledger: a clerk sees the payout, and the wallet is empty."""
-        payout_id = uuid5(closing_id, "payout")
-        await self._context.database.execute(
-            queries["insert_payout"], payout_id, traveller_id, amount_minor, self._now()
+    async def _set_aside(self, closing_id: UUID, traveller_id: str) -> None:
+        """The row, then the ledger, until the wallet is empty; then a clerk sees the payout.
+
+        A payout that the ledger refuses, because somebody took from the wallet meanwhile, is withdrawn, and
+        what is left then is the next one. Raises TransferRefused.
+        """
+        database = self._context.database
+        for attempt in range(_PAYOUTS_MAX):
+            payout_id = uuid5(closing_id, f"payout:{attempt}" if attempt else "payout")
+            row = await database.fetchrow(queries["find_payout"], payout_id)
+            if row is None:
+                left_minor = await self._wallets.books.get_balance(traveller_wallet(traveller_id))
+                if left_minor <= 0:
+                    return
+                await database.execute(
+                    queries["insert_payout"], payout_id, traveller_id, left_minor, self._now()
+                )
+                row = await database.fetchrow(queries["find_payout"], payout_id)
+            if row is None or row["set_aside_at"] is not None:
+                continue
+            [status] = await self._wallets.books.try_to_post([set_aside_transfer(row, at=self._now())])
+            if status.is_done:
+                await database.execute(queries["note_set_aside"], payout_id, self._now())
+            elif status in _NOT_SO_MUCH:
+                await database.execute(queries["withdraw_payout"], payout_id)
+            else:
+                raise TransferRefused(f"payout:{payout_id}: the ledger says {status}.")
+        raise TransferRefused(
+            f"The wallet of {traveller_id} was emptied {_PAYOUTS_MAX} times and is not empty."
         )
-        row = await self._context.database.fetchrow(queries["find_payout"], payout_id)
-        await self._wallets.books.post(set_aside_transfer(row, at=self._now()))
 
     async def list_payouts(self) -> list[Any]:
         """What clerks must pay out, the oldest first."""
@@ -119,7 +142,7 @@ class WalletClosing:
     async def confirm(self, payout_id: UUID, *, counter_id: str | None, by: str) -> Any:
         """A clerk has paid it: from a counter's till, or from the bank. Raises PayoutNotFound."""
         row = await self._context.database.fetchrow(queries["find_payout"], payout_id)
-        if row is None:
+        if row is None or row["set_aside_at"] is None:
             raise PayoutNotFound("No payout has this id. List the payouts to find it.")
         if row["paid_at"] is None:
             await self._wallets.books.post(payout_transfer(row, counter_id, at=self._now()))

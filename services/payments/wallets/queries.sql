@@ -132,11 +132,18 @@ insert into wallet_payout (payout_id, traveller_id, amount_minor, requested_at) 
 on conflict (payout_id) do nothing
 
 -- name: list_payouts
--- Those that nobody has paid yet, the oldest first. Index: wallet_payout_open.
-select * from wallet_payout where paid_at is null order by requested_at, payout_id limit 200
+-- Those that are set aside and nobody has paid yet, the oldest first. Index: wallet_payout_open.
+select * from wallet_payout where paid_at is null and set_aside_at is not null order by requested_at, payout_id limit 200
 
 -- name: find_payout
 select * from wallet_payout where payout_id = $1
+
+-- name: note_set_aside
+update wallet_payout set set_aside_at = $2 where payout_id = $1 and set_aside_at is null
+
+-- name: withdraw_payout
+-- The ledger did not have so much any more. Nobody has seen it.
+delete from wallet_payout where payout_id = $1 and set_aside_at is null
 
 -- name: confirm_payout
 update wallet_payout set paid_at = $2, paid_by = $3, counter_id = $4 where payout_id = $1 and paid_at is null

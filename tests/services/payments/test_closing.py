@@ -8,13 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from payments.accounts import REFUNDS_DUE, counter_cash
+from payments.accounts import REFUNDS_DUE, UNEARNED_FARES, counter_cash, traveller_wallet
 from payments.money import yen
 from payments.ports import Charge, CollectionPort, PaymentState
+from payments.transfers import Transfer, TransferCode
 from services.payments.books import Books
 from services.platform.auth import Role
 from tests.services.payments.running import RunningStandIn
-from tests.services.payments.wallet_setting import VISA, WalletSetting, wallet_setting
+from tests.services.payments.wallet_setting import NOW, VISA, WalletSetting, wallet_setting
 
 
 @pytest.fixture
@@ -73,6 +74,35 @@ async def test_what_no_card_takes_is_paid_out_by_a_clerk(setting: WalletSetting)
     assert (await setting.get("/api/wallet-payouts", role=Role.CLERK))["payouts"] == []
     missing = f"/api/wallet-payouts/{uuid4()}/confirm"
     assert (await call("POST", missing, body={}, role=Role.CLERK))[0] == 404
+
+
+async def test_what_somebody_takes_before_it_is_set_aside_is_not_paid_out(
+    setting: WalletSetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,500 are to be paid out; a ride takes 400 of them just before: 1,100 are, once."""
+    await setting.put("/api/wallet")
+    await put_cash(setting, 1500)
+    books, try_to_post = Books(setting.service.context), Books.try_to_post
+    ride = Transfer(
+        transfer_id=uuid4(),
+        debit=traveller_wallet("alice"),
+        credit=UNEARNED_FARES,
+        amount_minor=400,
+        code=TransferCode.PAYMENT,
+        reference="a ride",
+        effective_at=NOW,
+    )
+
+    async def ride_first(self: Books, transfers: Any) -> Any:
+        if transfers[0].credit == REFUNDS_DUE:
+            await books.post(ride)
+        return await try_to_post(self, transfers)
+
+    monkeypatch.setattr(Books, "try_to_post", ride_first)
+    assert (await close(setting))[1]["state"] == "closed"
+    assert (setting.balance("alice"), setting.net(REFUNDS_DUE)) == (0, 1100)
+    listed = await setting.get("/api/wallet-payouts", role=Role.CLERK)
+    assert [each["amount"]["amount_minor"] for each in listed["payouts"]] == [1100]
 
 
 async def test_a_wallet_in_use_is_not_closed(setting: WalletSetting) -> None:
