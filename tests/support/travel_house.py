@@ -128,14 +128,16 @@ class TravelHouse:
             if not await self._count_waiting():
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError("account-based travel never came to rest")
+        refused = await self.house.services["payments"].context.database.fetch("select * from charge_refused")
+        waiting = [await self.database.fetch(query, self.clock.now()) for query in LEFT]
+        raise AssertionError(f"account-based travel never came to rest: {refused}, {waiting}")
 
     async def _count_waiting(self) -> int:
         payments = self.house.services["payments"].context.database
         # What the ledger could not give back before the operators had is asked for again, here at once.
         refused = await payments.fetchval("select count(*) from charge_refused")
         await payments.execute(
-            "update charge_refused set next_attempt_at = clock_timestamp() where attempts = 1"
+            "update charge_refused set next_attempt_at = clock_timestamp() where attempts < 20"
         )
         return int(refused) + int(await self.database.fetchval(WAITING, self.clock.now()))
 
@@ -162,6 +164,13 @@ select (select count(*) from medium_due where due_at <= $1)
      + (select count(*) from outbox where event_type = 'TravelEarned'
         and (published_at is null or waiting_for <> '{}'))
 """
+
+LEFT = (
+    "select * from medium_due where due_at <= $1",
+    "select medium_ref, monday, rate_at from travel_week where rate_at <= $1",
+    "select * from travel_charge where status = 'decided' and $1::timestamptz notnull",
+    "select * from outbox where (published_at is null or waiting_for <> '{}') and $1::timestamptz notnull",
+)
 
 INSERT_TAP = """
 insert into tap (device_id, sequence, operator_id, stop_id, reported_stop_id, kind, tapped_at, received_at,
