@@ -222,9 +222,13 @@ async def _audit_lost_top_ups(world: World) -> None:
 
 
 async def _expect_bills(world: World, nets: dict[AccountId, int]) -> None:
-    """Losses, and what was given back into wallets; what went to cards is a refund, told as such."""
+    """Losses, and what was given back into wallets; what went to cards is a refund, told as such.
+
+    A refund that failed, for its payment is disputed, waits for a clerk: meanwhile it is the customer's.
+    """
     refunds = await world.list_rows(
-        "select reason, amount_minor from refund where state = 'succeeded' and reason like 'bill:%'"
+        "select reason, amount_minor from refund"
+        " where state in ('succeeded', 'failed') and reason like 'bill:%'"
     )
     to_cards = Counter[str]()
     for row in refunds:
