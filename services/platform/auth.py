@@ -11,7 +11,6 @@ import asyncio
 import base64
 import hmac
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +20,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.platform.clock import Clock
+from services.platform.database import is_database_away
 from services.platform.errors import PortUnavailable
 from services.platform.problem import Problem
 
@@ -114,8 +114,11 @@ class Authenticator:
             await self._refresh_since(time.monotonic())
         elif time.monotonic() - self._refreshed_at >= _REFRESH_AFTER_S:
             # A known key goes on serving while the gateway is away.
-            with suppress(PortUnavailable):
+            try:
                 await self._refresh()
+            except Exception as error:
+                if not isinstance(error, PortUnavailable) and not is_database_away(error):
+                    raise
         return self._keys.get(kid)
 
     async def _refresh_since(self, asked_at: float) -> None:

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.platform.access import ACCESS
 from services.platform.auth import Authenticator, Principal
+from services.platform.database import is_database_away
 from services.platform.idempotency import check_key, hash_request, run_once
 from services.platform.problem import Problem, problem_json, problem_of
 from services.platform.service import Call, Reply, Route, Service
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 BODY_BYTES_MAX = 1024 * 1024
 REQUEST_ID = web.RequestKey("request_id", str)
 OPERATION = web.RequestKey("operation", str)
+_AWAY = (
+    "The database does not answer now. Send the same request again: it is done once, if it changes anything."
+)
 _PROBLEM_OF_STATUS = {
     400: "malformed_request",
     404: "not_found",
@@ -80,10 +84,13 @@ async def _outermost(
 
 def _problem_or_internal(error: Exception) -> Problem:
     known = problem_of(error)
-    if known is None:
-        log.error("request_failed", exc_info=error)
-        return Problem("internal_error", detail="Tell us the request id.")
-    return known
+    if known is not None:
+        return known
+    if is_database_away(error):
+        log.warning("database_away", error=repr(error))
+        return Problem("service_unavailable", detail=_AWAY)
+    log.error("request_failed", exc_info=error)
+    return Problem("internal_error", detail="Tell us the request id.")
 
 
 def _http_exception_response(error: web.HTTPException, request_id: str) -> web.Response:

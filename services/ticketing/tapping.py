@@ -21,7 +21,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import orjson
 
 from maas.tap_signatures import BatchSignature
@@ -34,6 +33,7 @@ from maas.tickets.revocations import Revocations
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
 from services.platform.auth import Principal
 from services.platform.context import ServiceContext
+from services.platform.database import is_database_away
 from services.platform.gathering import Gathering
 from services.platform.problem import Problem
 from services.ticketing.devices import Device, build_devices
@@ -48,14 +48,6 @@ GATHERED_BATCHES_MAX = 20
 
 ON_THEIR_WAY_MAX = 2
 """One is judged while another is flushed."""
-
-DATABASE_AWAY = (
-    OSError,  # refused, reset, timed out
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,  # it stops, crashed, or is recovering
-    asyncpg.InterfaceError,
-)
-"""What is raised while PostgreSQL is killed, recovers or is started again."""
 
 COUNTED = frozenset({VerdictStatus.ACCEPTED, VerdictStatus.ALREADY_USED, VerdictStatus.WRONG_PLACE})
 """The verdicts upon which rides are made of a tap, were it judged by its own clock and no news."""
@@ -115,7 +107,9 @@ class Tapping:
         """Judge and keep a batch; the answers as JSON, one a tap. Raises Problem: it is refused whole."""
         try:
             answer = await self._gathering.ask(signed)
-        except DATABASE_AWAY as error:
+        except Exception as error:
+            if not is_database_away(error):
+                raise
             detail = "The taps are stored, or not; nobody can say now. Send the same batch again."
             raise Problem("service_unavailable", detail=detail) from error
         if isinstance(answer, Problem):

@@ -7,8 +7,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.platform.database import Database, load_queries
+from services.platform.database import Database, is_database_away, load_queries
 from services.platform.errors import QueriesInvalid
+
+TERMINATE_SLEEPING = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where application_name = 'maas-mine' and wait_event = 'PgSleep'"
+)
 
 
 @pytest.fixture
@@ -54,6 +59,27 @@ async def test_a_statement_is_one_question_to_the_server(database: Database, dat
     finally:
         await watcher.close()
     assert "insert into note values ('1')" in [row["query"] for row in asked]
+
+
+async def test_a_session_cut_off_is_the_database_away_and_a_wrong_argument_is_not(
+    database: Database, database_url: str
+) -> None:
+    with pytest.raises(asyncpg.exceptions.DataError) as wrong:
+        await database.fetchval("select $1::int", "seven")
+    assert not is_database_away(wrong.value)
+    watcher = await asyncpg.connect(database_url)
+    try:
+        sleeping = asyncio.create_task(database.fetchval("select pg_sleep(60)"))
+        for _ in range(500):
+            if await watcher.fetchval(TERMINATE_SLEEPING):
+                break
+            await asyncio.sleep(0.02)
+        with pytest.raises(asyncpg.PostgresError) as cut_off:
+            await sleeping
+    finally:
+        await watcher.close()
+    assert is_database_away(cut_off.value)
+    assert await database.fetchval("select 1") == 1
 
 
 async def test_hooks_run_after_commits_and_never_after_rollbacks(database: Database) -> None:

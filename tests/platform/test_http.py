@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import jsonschema
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +25,10 @@ from services.platform.settings import Settings
 from tests.support.house import TestHouse, running_house
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+TERMINATE_WAITING = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where application_name = 'maas-till' and wait_event_type = 'Lock'"
+)
 
 
 class Deposit(BaseModel):
@@ -160,6 +165,28 @@ async def test_a_refusal_is_an_answer_and_a_crash_is_not(counter: Counter) -> No
     assert (status, problem["code"]) == (500, "internal_error")
     assert "disk" not in str(problem), "what broke is in the log, not in the answer"
     assert (await counter.deposit(key="crashed"))[0] == 201
+
+
+async def test_a_database_that_went_away_is_told_as_such_and_the_command_is_done_once(
+    counter: Counter, database_url: str
+) -> None:
+    await counter.deposit(key="before")
+    other = await asyncpg.connect(database_url)
+    try:
+        async with other.transaction():
+            await other.execute("lock table till.idempotency in access exclusive mode")
+            cut_off = asyncio.create_task(counter.deposit(key="cut off"))
+            for _ in range(500):
+                if await other.fetchval(TERMINATE_WAITING):
+                    break
+                await asyncio.sleep(0.02)
+            status, problem = await cut_off
+    finally:
+        await other.close()
+    assert (status, problem["code"]) == (503, "service_unavailable")
+    assert "Send the same request again" in problem["detail"]
+    assert (await counter.deposit(key="cut off"))[0] == 201
+    assert counter.till.total == 10
 
 
 async def test_concurrent_repeats_deposit_once(counter: Counter) -> None:
