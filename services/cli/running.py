@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from rich.console import Console
 
+from services.cli.replicas import Inherited
 from services.cli.steps import step
 from services.compose import House, build_house, load_services
 from services.payments.stand_in.launcher import StandInProcess
@@ -44,9 +45,14 @@ class Wish:
     serve: bool
 
 
-async def run_house(settings: Settings, wish: Wish, console: Console) -> None:
-    """Start, do what is wished, and stop at the end or at the first signal. All is stopped on return."""
-    work = asyncio.ensure_future(_run(settings, wish, console))
+async def run_house(
+    settings: Settings, wish: Wish, console: Console, inherited: Inherited | None = None
+) -> None:
+    """Start, do what is wished, and stop at the end or at the first signal. All is stopped on return.
+
+    `inherited` is of the process that listens for this one, if there is one.
+    """
+    work = asyncio.ensure_future(_run(settings, wish, console, inherited))
     loop = asyncio.get_running_loop()
     stopping = False
 
@@ -67,13 +73,16 @@ async def run_house(settings: Settings, wish: Wish, console: Console) -> None:
         await work
 
 
-async def _run(settings: Settings, wish: Wish, console: Console) -> None:
+async def _run(settings: Settings, wish: Wish, console: Console, inherited: Inherited | None) -> None:
     clock: Clock = SimulatedClock(settings.data_dir / "clock") if wish.city else SystemClock()
     async with AsyncExitStack() as stack:
         complete = await _start_parts(stack, settings, wish, console)
         with step(console, "Starting the services"):
             house = build_house(complete, clock, only=wish.only, with_demo=wish.city)
-            await stack.enter_async_context(_serving(house))
+            await stack.enter_async_context(_serving(house, inherited))
+        if inherited is not None:
+            await inherited.until_orphaned()
+            return
         await run_stoppable(_use(f"http://{complete.host}:{complete.port}", complete, wish, console))
 
 
@@ -129,7 +138,7 @@ def _completed(
 
 
 @asynccontextmanager
-async def _serving(house: House) -> AsyncIterator[None]:
+async def _serving(house: House, inherited: Inherited | None) -> AsyncIterator[None]:
     runner = web.AppRunner(
         house.app,
         access_log=None,
@@ -140,7 +149,10 @@ async def _serving(house: House) -> AsyncIterator[None]:
     try:
         await house.start()
         await runner.setup()
-        await web.TCPSite(runner, site_of.host, site_of.port, reuse_address=True).start()
+        if inherited is None:
+            await web.TCPSite(runner, site_of.host, site_of.port, reuse_address=True).start()
+        else:
+            await web.SockSite(runner, inherited.socket).start()
         yield
     finally:
         await runner.cleanup()

@@ -20,6 +20,7 @@ from maas.errors import MaasError
 from payments.errors import PaymentsError
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
+from services.cli.replicas import check_replicable, find_inherited, run_replicas
 from services.cli.running import Wish, run_house
 from services.cli.servers import check_servers
 from services.compose import load_services
@@ -54,17 +55,28 @@ def up(
       maas up                 all services on http://127.0.0.1:8080
       maas up --demo          the same, with the demonstration city and its trip
       maas up planner         one service; needs DATABASE_URL, REDIS_URL and MAAS_SERVICE_URLS
+      MAAS_PROCESSES=4 maas up planner     four processes of it on one port, which share a network's memory
     """
     only = services or []
     with failures_told():
         _check_words(only, demo=demo, once=once, city=city)
         settings = Settings.from_environment(os.environ)
+        if (inherited := find_inherited()) is not None:
+            with inherited.socket, _log_file(settings), failures_told(settings.data_dir):
+                wish = Wish(only=only, city=False, trip=False, serve=True)
+                uvloop.run(run_house(settings, wish, Console(quiet=True), inherited))
+            return
+        check_replicable(settings, only)
         settings = settings if settings.port else replace(settings, port=pick_free_port())
         claim_folder(settings.data_dir)
         part = "+".join(only) if only else "house"
         with hold_folder(settings.data_dir, part=part):
             check_port(settings)
             check_servers(settings)
+            if settings.process_count > 1:
+                print(f"Serving on http://{settings.host}:{settings.port}. Ctrl-C stops.", flush=True)
+                run_replicas(settings, only)
+                return
             wish = Wish(only=only, city=city or demo, trip=demo, serve=not once)
             with _log_file(settings), failures_told(settings.data_dir):
                 uvloop.run(run_house(settings, wish, Console(highlight=False)))

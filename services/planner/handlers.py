@@ -154,7 +154,13 @@ class Planner:
         def work() -> Answer:
             if leaves_before is not None:
                 return search_before(
-                    network, request, origin, destination, leaves_before=leaves_before, limits=limits
+                    network,
+                    request,
+                    origin,
+                    destination,
+                    leaves_before=leaves_before,
+                    count_min=count_min,
+                    limits=limits,
                 )
             return search(network, request, origin, destination, count_min=count_min, limits=limits)
 

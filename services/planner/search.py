@@ -2,21 +2,22 @@
 
 Problem   Somebody names two places and an hour; the router knows stops. And one Pareto set answers "now",
           while a traveller also wants the next few departures.
-Idea      Places become stops with walks, the router searches, the teller names what was found. For more, or
-          for all of a window, it is asked for all journeys of some hours from the earliest departure found
-          (to arrive by an hour: up to the latest arrival), then again from there on.
+Idea      Places become stops with walks, the router searches. For more, or for all of a window, it is asked
+          for all journeys of some time from the earliest departure found (to arrive by an hour: up to the
+          latest arrival), then again from there on. What is answered, and nothing else, the teller names.
 Rule      Walking all the way is an answer too, up to half an hour; a ride that is no earlier is left out:
           it is worse in everything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from maas.errors import OutsideFeedDates
 from maas.journeys import Journey, Mode, PlanRequest
 from routing.errors import OutsideDates
-from routing.journey import Access, FoundJourney, resolve
+from routing.journey import Access, FoundJourney, resolve, service_day_start
 from routing.raptor import Query, list_access, list_egress
 from routing.streets.beeline import estimate_walk, list_access_near
 from services.planner.network import Network
@@ -26,11 +27,10 @@ INTERCHANGES_MAX = 11
 WALK_S_MAX = 1_800
 DIRECT_S_MAX = 7_200
 """The longest walk all the way that may be asked for."""
-_SEARCHES_MAX = 6
-_RANGE_S = 2 * 3600
-"""The hours looked at together when more journeys are wanted."""
-_MORE_MAX = 20
-"""More than this are never asked for."""
+_FURTHER_S = (1_800, 3_600, *(7_200,) * 6)
+"""What is looked at together, one after another, when more journeys are wanted."""
+_BEFORE_S = (1_800, 7_200, 28_800, 86_400)
+"""How far back is looked for those that leave earlier, until there are enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +81,18 @@ def search(
     Raises OutsideFeedDates.
     """
     direct = _find_walk(network, request, origin, destination, limits)
-    sought = _Sought(network, origin, destination, limits)
-    now = sought.find(request)
-    in_window = sought.find(request, range_s=request.window_s) if request.window_s else []
-    found = {each.journey_id: each for each in (*now, *in_window) if _is_short(each, limits)}
-    more = _find_more(sought, request, now) if len(found) < count_min else []
-    for journey in sorted(more, key=lambda journey: _distance_s(journey, request)):
-        if len(found) >= count_min:
-            break
-        if _is_short(journey, limits):
-            found.setdefault(journey.journey_id, journey)
-    kept = [journey for journey in found.values() if not _is_worse(journey, direct, request, limits)]
-    return Answer(
-        origin=origin,
-        destination=destination,
-        journeys=tuple(sorted(kept, key=lambda journey: _order(journey, request))),
-        direct=direct,
-        network=network,
-    )
+    sought = _Sought(network, request, origin, destination, limits)
+    now = sought.find(request.at)
+    in_window = sought.find(request.at, range_s=request.window_s) if request.window_s else []
+    found = {each.key: each for each in (*now, *in_window) if _is_short(each, limits)}
+    if now and len(found) < count_min:
+        for each in _list_further(sought, _nearest(now, arrive_by=request.arrive_by)):
+            if _is_short(each, limits):
+                found.setdefault(each.key, each)
+            if len(found) >= count_min:
+                break
+    kept = [each for each in found.values() if not _is_worse(each, direct, request, limits)]
+    return sought.answer(kept, direct)
 
 
 def search_before(
@@ -108,40 +102,37 @@ def search_before(
     destination: End,
     *,
     leaves_before: datetime,
+    count_min: int = 1,
     limits: Limits = ANY,
 ) -> Answer:
-    """Journeys that leave before an instant: asked for an hour earlier and earlier, until there are some."""
-    answer = search(network, request, origin, destination, limits=limits)
-    for hours in (1, 3, 9, 24):
-        earlier = replace(request, at=leaves_before - timedelta(hours=hours), arrive_by=False)
+    """The last journeys that leave before an instant, count_min of them if a day has so many.
+
+    Raises OutsideFeedDates.
+    """
+    direct = _find_walk(network, request, origin, destination, limits)
+    sought = _Sought(network, replace(request, arrive_by=False), origin, destination, limits)
+    kept: list[_Candidate] = []
+    for length_s in _BEFORE_S:
+        begin = leaves_before - timedelta(seconds=length_s)
         try:
-            answer = search(network, earlier, origin, destination, count_min=20, limits=limits)
+            found = sought.find(begin, range_s=length_s - 1)
         except OutsideFeedDates:
             break
-        before = tuple(journey for journey in answer.journeys if journey.departs_at < leaves_before)
-        answer = replace(answer, journeys=before)
-        if before:
+        kept = [each for each in found if _is_short(each, limits) and not _is_slower(each, direct, limits)]
+        if len(kept) >= count_min:
             break
-    return answer
+    kept.sort(key=lambda each: (each.departs, each.arrives), reverse=True)
+    return sought.answer(kept[:count_min], direct)
 
 
-def _find_more(sought: "_Sought", request: PlanRequest, now: Sequence[Journey]) -> list[Journey]:
-    """Journeys of the hours after those found `now`, or before them, to arrive by; a few hours of service."""
-    more: list[Journey] = []
-    journeys = now
-    for _ in range(_SEARCHES_MAX):
-        if not journeys or len(more) >= _MORE_MAX:
-            break
-        at = _nearest(journeys, arrive_by=request.arrive_by)
-        away = timedelta(seconds=-_RANGE_S - 1 if request.arrive_by else _RANGE_S + 1)
-        try:
-            more += sought.find(replace(request, at=at), range_s=_RANGE_S)
-            # Where nothing leaves for hours or days, this finds what leaves next.
-            journeys = sought.find(replace(request, at=at + away))
-        except OutsideFeedDates:
-            break
-        more += journeys
-    return more
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A journey found and not yet told; its ends are POSIX seconds. `key` is the same in every search."""
+
+    found: FoundJourney
+    departs: float
+    arrives: float
+    key: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,41 +140,87 @@ class _Sought:
     """What is looked for again and again, at one hour after another."""
 
     network: Network
+    request: PlanRequest
     origin: End
     destination: End
     limits: Limits
 
-    def find(self, request: PlanRequest, *, range_s: int | None = None) -> list[Journey]:
-        """The Pareto set at the hour asked, or of all departures (arrivals) of so many seconds."""
-        network, limits = self.network, self.limits
-        access = near_ways(list_ways(network, self.origin, is_egress=False), limits.access_s_max)
-        egress = near_ways(list_ways(network, self.destination, is_egress=True), limits.egress_s_max)
+    def find(self, at: datetime, *, range_s: int | None = None) -> list[_Candidate]:
+        """The Pareto set at that hour, or of all departures (arrivals) of so many seconds.
+
+        Raises OutsideFeedDates.
+        """
+        limits, router = self.limits, self.network.router
+        access = near_ways(list_ways(self.network, self.origin, is_egress=False), limits.access_s_max)
+        egress = near_ways(list_ways(self.network, self.destination, is_egress=True), limits.egress_s_max)
         is_same = set(self.origin.stops) & set(self.destination.stops)
         if not access or not egress or is_same or limits.modes == frozenset():
             return []
         query = Query(
-            at=request.at,
+            at=at,
             access=access,
             egress=egress,
-            arrive_by=request.arrive_by,
-            ride_count_max=min(request.interchanges_max, INTERCHANGES_MAX) + 1,
+            arrive_by=self.request.arrive_by,
+            ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
-        router = network.router
         if limits.modes is not None:
-            router = network.mode_filter.get(router, limits.modes)
+            router = self.network.mode_filter.get(router, limits.modes)
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
         except OutsideDates as error:
             raise OutsideFeedDates(f"{error}. Ask for a day between them.") from error
-        return [self._tell(journey, request) for journey in found]
+        return [self._candidate(journey) for journey in found]
 
-    def _tell(self, journey: FoundJourney, request: PlanRequest) -> Journey:
+    def _candidate(self, found: FoundJourney) -> _Candidate:
+        start = service_day_start(self.network.router.timetable, found.day).timestamp()
+        rides = tuple((ride.line, ride.run, ride.day, ride.board, ride.alight) for ride in found.rides)
+        return _Candidate(
+            found=found,
+            departs=start + found.departs_s,
+            arrives=start + found.arrives_s,
+            key=(found.access.stop, *rides, found.egress.stop),
+        )
+
+    def answer(self, kept: Sequence[_Candidate], direct: Journey | None) -> Answer:
+        """The journeys told, best first. Two runs of one trip are one journey."""
+        told = [self._tell(each) for each in sorted(kept, key=self._order)]
+        return Answer(
+            origin=self.origin,
+            destination=self.destination,
+            journeys=tuple({journey.journey_id: journey for journey in told}.values()),
+            direct=direct,
+            network=self.network,
+        )
+
+    def _order(self, each: _Candidate) -> tuple[float, int]:
+        return (-each.departs if self.request.arrive_by else each.arrives), len(each.found.rides)
+
+    def _tell(self, each: _Candidate) -> Journey:
         return self.network.teller.tell(
-            resolve(self.network.router.timetable, journey),
+            resolve(self.network.router.timetable, each.found),
             origin=self.origin.place,
             destination=self.destination.place,
-            language=request.language,
+            language=self.request.language,
         )
+
+
+def _list_further(sought: _Sought, at: datetime) -> Iterator[_Candidate]:
+    """Journeys from `at` on, or back to arrive by, the nearest first; those of some hours of service."""
+    sign = -1 if sought.request.arrive_by else 1
+    for length_s in _FURTHER_S:
+        try:
+            found = sought.find(at, range_s=length_s)
+            if found:
+                yield from sorted(found, key=lambda each: -each.arrives if sign < 0 else each.departs)
+                at += sign * timedelta(seconds=length_s + 1)
+                continue
+            # Where nothing leaves for hours or days, this finds what leaves next.
+            found = sought.find(at)
+        except OutsideFeedDates:
+            return
+        if not found:
+            return
+        at = _nearest(found, arrive_by=sign < 0)
 
 
 def near_ways(ways: list[Access], limit_s: int | None) -> list[Access]:
@@ -213,34 +250,28 @@ def _find_walk(
     return network.teller.tell_walk(start, goal, departs_at.astimezone(zone))
 
 
-def _is_short(journey: Journey, limits: Limits) -> bool:
-    seconds = (journey.arrives_at - journey.departs_at).total_seconds()
-    return limits.duration_s_max is None or seconds <= limits.duration_s_max
+def _is_short(each: _Candidate, limits: Limits) -> bool:
+    return limits.duration_s_max is None or each.arrives - each.departs <= limits.duration_s_max
 
 
-def _is_worse(journey: Journey, direct: Journey | None, request: PlanRequest, limits: Limits) -> bool:
+def _is_worse(each: _Candidate, direct: Journey | None, request: PlanRequest, limits: Limits) -> bool:
+    """Whether one who walks at the hour asked is there as early (leaves as late, to arrive by)."""
     if direct is None:
         return False
-    limit = limits.direct_factor * (direct.arrives_at - direct.departs_at)
-    if request.arrive_by:
-        return request.at - journey.departs_at >= limit
-    return journey.arrives_at - request.at >= limit
+    limit_s = limits.direct_factor * (direct.arrives_at - direct.departs_at).total_seconds()
+    asked = request.at.timestamp()
+    return (asked - each.departs if request.arrive_by else each.arrives - asked) >= limit_s
 
 
-def _nearest(journeys: Sequence[Journey], *, arrive_by: bool) -> datetime:
-    if arrive_by:
-        return max(journey.arrives_at for journey in journeys)
-    return min(journey.departs_at for journey in journeys)
+def _is_slower(each: _Candidate, direct: Journey | None, limits: Limits) -> bool:
+    if direct is None:
+        return False
+    return (
+        each.arrives - each.departs
+        >= limits.direct_factor * (direct.arrives_at - direct.departs_at).total_seconds()
+    )
 
 
-def _distance_s(journey: Journey, request: PlanRequest) -> float:
-    """How far from the hour asked it leaves, or arrives."""
-    if request.arrive_by:
-        return (request.at - journey.arrives_at).total_seconds()
-    return (journey.departs_at - request.at).total_seconds()
-
-
-def _order(journey: Journey, request: PlanRequest) -> tuple[float, int]:
-    if request.arrive_by:
-        return -journey.departs_at.timestamp(), journey.interchanges
-    return journey.arrives_at.timestamp(), journey.interchanges
+def _nearest(found: Sequence[_Candidate], *, arrive_by: bool) -> datetime:
+    nearest = max(each.arrives for each in found) if arrive_by else min(each.departs for each in found)
+    return datetime.fromtimestamp(nearest, tz=UTC)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from services.platform.errors import SettingsInvalid
 
+PROCESSES_MAX = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -20,6 +22,7 @@ class Settings:
     `stripe_*`                    empty key: the stand-in of the provider is started beside us
     `stripe_api_base`             empty: the SDK's own
     `issuer_name`, `issuer_registration_number`   who issues receipts: its name, and T with 13 digits
+    `process_count`               processes that answer for one service; more than one for the planner only
     `rate_per_s`                  requests a second that one bearer token may make; 0 is without limit
     """
 
@@ -36,6 +39,7 @@ class Settings:
     issuer_name: str = "Tsunagu"
     issuer_registration_number: str = ""
     log_level: str = "info"
+    process_count: int = 1
     rate_per_s: float = 50.0
 
     @classmethod
@@ -55,6 +59,7 @@ class Settings:
             issuer_name=environ.get("MAAS_ISSUER_NAME", "Tsunagu"),
             issuer_registration_number=_registration_number(environ.get("MAAS_ISSUER_NUMBER", "")),
             log_level=environ.get("MAAS_LOG_LEVEL", "info"),
+            process_count=_process_count(environ.get("MAAS_PROCESSES", "1")),
             rate_per_s=_rate(environ.get("MAAS_RATE_PER_S", "50")),
         )
 
@@ -62,6 +67,14 @@ class Settings:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:  # noqa: PLR2004 - the range of TCP ports
         raise SettingsInvalid(f"MAAS_PORT={text!r} is no TCP port. Give a number from 0 to 65535.")
+    return int(text)
+
+
+def _process_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= PROCESSES_MAX:
+        raise SettingsInvalid(
+            f"MAAS_PROCESSES={text!r} is no number of processes. Give a number from 1 to {PROCESSES_MAX}."
+        )
     return int(text)
 
 
