@@ -53,6 +53,7 @@ class FareEngine:
     def __init__(self, rows: Rows, *, zone: str = "Asia/Tokyo") -> None:
         self._tariff = DatedTariff(rows)
         self.zone = ZoneInfo(zone)
+        self._last_cut: tuple[Sequence[Leg], frozenset[int], list[Run]] | None = None
 
     @classmethod
     def from_folder(cls, folder: Path) -> "FareEngine":
@@ -111,12 +112,21 @@ class FareEngine:
     def _price_legs(
         self, legs: Sequence[Leg], asked: Asked, *, entries: frozenset[int]
     ) -> list[FareComponent]:
-        runs = cut_into_runs(legs, tariff_on=self._tariff.on, day_of=self.day_of, entries=entries)
+        runs = self._cut(legs, entries)
         _refuse_unsold_class(runs, asked.fare_class)
         if asked.medium is FareMedium.CARD:
             for run in runs:
                 check_card_taken(run)
         return _price_runs(runs, asked)
+
+    def _cut(self, legs: Sequence[Leg], entries: frozenset[int]) -> list[Run]:
+        """The runs of these legs: a journey is priced for one rider and medium after another."""
+        if (last := self._last_cut) is not None and last[0] is legs and last[1] == entries:
+            return last[2]
+        runs = cut_into_runs(legs, tariff_on=self._tariff.on, day_of=self.day_of, entries=entries)
+        if isinstance(legs, tuple):  # it stays as it is
+            self._last_cut = (legs, entries, runs)
+        return runs
 
     def price_party(
         self,

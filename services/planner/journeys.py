@@ -12,14 +12,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import orjson
 
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
-from routing.footpaths import distance_m
 from routing.journey import TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
@@ -167,9 +166,7 @@ class Teller:
         )
 
     def _ridden_m(self, stops: Sequence[int]) -> int:
-        index = np.array(stops, dtype=np.int64)
-        lat, lon = self.timetable.stops.lat[index], self.timetable.stops.lon[index]
-        return round(float(distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum()))
+        return round(sum(self.places.beeline_m(stop, following) for stop, following in pairwise(stops)))
 
     def _journey(self, legs: tuple[Leg, ...], trip_legs: Sequence[TripLeg]) -> Journey:
         nameless = Journey(journey_id="", legs=legs, network_version=self.version)

@@ -11,6 +11,8 @@ Source    MOTIS OpenAPI 2.x, `/api/v6/plan`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +25,8 @@ from services.planner.modes import MOTIS_MODES
 from services.planner.pricing import Priced, PricedJourney
 
 PRECISION = 6
+_STEPS_KEPT = 65_536
+"""Steps from one stop to the next, as they are written in lines: the same ones again and again."""
 
 
 class Message(BaseModel):
@@ -375,12 +379,14 @@ def pass_option_message(option: PassOption) -> PassOptionMessage:
 
 def encode_polyline(points: Sequence[tuple[float, float]], precision: int = PRECISION) -> str:
     """Latitudes and longitudes in Google's polyline encoding, so many digits after the point."""
-    text, before = [], (0, 0)
-    for lat, lon in points:
-        here = (round(lat * 10**precision), round(lon * 10**precision))
-        text += [_encode_number(now - then) for now, then in zip(here, before, strict=True)]
-        before = here
-    return "".join(text)
+    scale = 10**precision
+    rounded = [(0, 0), *((round(lat * scale), round(lon * scale)) for lat, lon in points)]
+    return "".join(_encode_step(*before, *here) for before, here in pairwise(rounded))
+
+
+@lru_cache(maxsize=_STEPS_KEPT)
+def _encode_step(lat: int, lon: int, next_lat: int, next_lon: int) -> str:
+    return _encode_number(next_lat - lat) + _encode_number(next_lon - lon)
 
 
 def _encode_number(number: int) -> str:

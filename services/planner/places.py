@@ -104,6 +104,9 @@ class PlaceIndex:
             if key := sound_key(form):
                 self._sounds.setdefault(key, set()).update(owners)
         self._form_list, self._sound_list = list(self._forms), list(self._sounds)
+        # What was told once is told again and again: stops as places, and how far one is from the next.
+        self._places: dict[tuple[int, str], Place] = {}
+        self._beelines_m: dict[tuple[int, int], float] = {}
 
     def get_end(self, text: str, *, language: str = "") -> End:
         """What the text means. Raises PlaceNotFound."""
@@ -164,6 +167,21 @@ class PlaceIndex:
 
     def place_of_stop(self, stop: int, language: str = "") -> Place:
         """The stop as a place."""
+        place = self._places.get((stop, language))
+        if place is None:
+            place = self._places[stop, language] = self._make_place(stop, language)
+        return place
+
+    def beeline_m(self, stop: int, other: int) -> float:
+        """Metres between two stops as the crow flies."""
+        metres = self._beelines_m.get((stop, other))
+        if metres is None:
+            stops = self._timetable.stops
+            ends = (stops.lat[stop], stops.lon[stop], stops.lat[other], stops.lon[other])
+            metres = self._beelines_m[stop, other] = float(distance_m(*ends))
+        return metres
+
+    def _make_place(self, stop: int, language: str) -> Place:
         timetable = self._timetable
         station = int(timetable.stops.stations[stop])
         return Place(

@@ -27,8 +27,9 @@ INTERCHANGES_MAX = 11
 WALK_S_MAX = 1_800
 DIRECT_S_MAX = 7_200
 """The longest walk all the way that may be asked for."""
-_FURTHER_S = (1_800, 3_600, *(7_200,) * 6)
-"""What is looked at together, one after another, when more journeys are wanted."""
+_FURTHER_S, _FURTHER_S_MIN, _FURTHER_S_MAX = 3_600, 900, 7_200
+"""What is looked at together when more journeys are wanted: at first, and as few as seem to be needed then."""
+_FURTHER_TIMES = 7
 _BEFORE_S = (1_800, 7_200, 28_800, 86_400)
 """How far back is looked for those that leave earlier, until there are enough."""
 
@@ -86,7 +87,7 @@ def search(
     in_window = sought.find(request.at, range_s=request.window_s) if request.window_s else []
     found = {each.key: each for each in (*now, *in_window) if _is_short(each, limits)}
     if now and len(found) < count_min:
-        for each in _list_further(sought, _nearest(now, arrive_by=request.arrive_by)):
+        for each in _list_further(sought, now, count_min - len(found)):
             if _is_short(each, limits):
                 found.setdefault(each.key, each)
             if len(found) >= count_min:
@@ -204,15 +205,24 @@ class _Sought:
         )
 
 
-def _list_further(sought: _Sought, at: datetime) -> Iterator[_Candidate]:
-    """Journeys from `at` on, or back to arrive by, the nearest first; those of some hours of service."""
-    sign = -1 if sought.request.arrive_by else 1
-    for length_s in _FURTHER_S:
+def _list_further(sought: _Sought, now: Sequence[_Candidate], count: int) -> Iterator[_Candidate]:
+    """Journeys from the first of `now` on, or back from the last to arrive by: the nearest first.
+
+    About so many as wanted, if some hours of service have them.
+    """
+    arrive_by = sought.request.arrive_by
+    at, length_s = _nearest(now, arrive_by=arrive_by), _FURTHER_S
+    known = len(now)
+    for _ in range(_FURTHER_TIMES):
         try:
             found = sought.find(at, range_s=length_s)
             if found:
-                yield from sorted(found, key=lambda each: -each.arrives if sign < 0 else each.departs)
-                at += sign * timedelta(seconds=length_s + 1)
+                yield from sorted(found, key=lambda each: -each.arrives if arrive_by else each.departs)
+                at += timedelta(seconds=-length_s - 1 if arrive_by else length_s + 1)
+                # The first range holds those of `now` again.
+                count, known = count - max(0, len(found) - known), 0
+                length_s = round(1.3 * length_s * max(count, 1) / len(found))
+                length_s = min(max(length_s, _FURTHER_S_MIN), _FURTHER_S_MAX)
                 continue
             # Where nothing leaves for hours or days, this finds what leaves next.
             found = sought.find(at)
@@ -220,7 +230,7 @@ def _list_further(sought: _Sought, at: datetime) -> Iterator[_Candidate]:
             return
         if not found:
             return
-        at = _nearest(found, arrive_by=sign < 0)
+        at = _nearest(found, arrive_by=arrive_by)
 
 
 def near_ways(ways: list[Access], limit_s: int | None) -> list[Access]:
