@@ -11,6 +11,7 @@ Twin      tests/oracles/journeys.py
 from functools import partial
 
 import numba
+import numpy as np
 
 from routing.kernels.arrays import (
     ALIGHT_LATE,
@@ -120,6 +121,11 @@ def first_run(departures: Int32, begin: int, stride: int, run_count: int, ready_
         else:
             high = middle
     return low
+
+
+def warm_up_jit() -> None:
+    """Have the compiler's own tables in memory, sixty megabytes of them: before a process forks, for all."""
+    first_run(np.zeros(1, dtype=np.int32), 0, 1, 1, 0)
 
 
 @inner(nogil=True, cache=True, inline="always")

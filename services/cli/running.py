@@ -81,7 +81,7 @@ async def _run(settings: Settings, wish: Wish, console: Console, inherited: Inhe
             house = build_house(complete, clock, only=wish.only, with_demo=wish.city)
             await stack.enter_async_context(_serving(house, inherited))
         if inherited is not None:
-            await inherited.until_orphaned()
+            await run_stoppable(inherited.until_orphaned())
             return
         await run_stoppable(_use(f"http://{complete.host}:{complete.port}", complete, wish, console))
 

@@ -20,7 +20,7 @@ from maas.errors import MaasError
 from payments.errors import PaymentsError
 from services.cli.errors import CommandFailed
 from services.cli.folder import claim_folder, hold_folder
-from services.cli.replicas import check_replicable, find_inherited, run_replicas
+from services.cli.replicas import Inherited, check_replicable, run_replicas
 from services.cli.running import Wish, run_house
 from services.cli.servers import check_servers
 from services.compose import load_services
@@ -61,11 +61,6 @@ def up(
     with failures_told():
         _check_words(only, demo=demo, once=once, city=city)
         settings = Settings.from_environment(os.environ)
-        if (inherited := find_inherited()) is not None:
-            with inherited.socket, _log_file(settings), failures_told(settings.data_dir):
-                wish = Wish(only=only, city=False, trip=False, serve=True)
-                uvloop.run(run_house(settings, wish, Console(quiet=True), inherited))
-            return
         check_replicable(settings, only)
         settings = settings if settings.port else replace(settings, port=pick_free_port())
         claim_folder(settings.data_dir)
@@ -73,13 +68,16 @@ def up(
         with hold_folder(settings.data_dir, part=part):
             check_port(settings)
             check_servers(settings)
-            if settings.process_count > 1:
-                print(f"Serving on http://{settings.host}:{settings.port}. Ctrl-C stops.", flush=True)
-                run_replicas(settings, only)
-                return
             wish = Wish(only=only, city=city or demo, trip=demo, serve=not once)
-            with _log_file(settings), failures_told(settings.data_dir):
-                uvloop.run(run_house(settings, wish, Console(highlight=False)))
+
+            def run(inherited: Inherited | None = None) -> None:
+                with _log_file(settings), failures_told(settings.data_dir):
+                    uvloop.run(run_house(settings, wish, Console(highlight=False), inherited))
+
+            if settings.process_count > 1:
+                run_replicas(settings, only, run)
+            else:
+                run()
 
 
 def _check_words(only: list[str], *, demo: bool, once: bool, city: bool) -> None:

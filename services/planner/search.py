@@ -28,7 +28,7 @@ WALK_S_MAX = 1_800
 DIRECT_S_MAX = 7_200
 """The longest walk all the way that may be asked for."""
 _FURTHER_S, _FURTHER_S_MIN, _FURTHER_S_MAX = 3_600, 900, 7_200
-"""What is looked at together when more journeys are wanted: at first, and as few as seem to be needed then."""
+"""What is looked at together when more journeys are wanted: at first, and then as little as will do."""
 _FURTHER_TIMES = 7
 _BEFORE_S = (1_800, 7_200, 28_800, 86_400)
 """How far back is looked for those that leave earlier, until there are enough."""
