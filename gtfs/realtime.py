@@ -179,8 +179,8 @@ def decode_message(content: bytes, *, source: str = "") -> LiveReading:
         is_differential=raw.header.incrementality == gtfs_realtime_pb2.FeedHeader.DIFFERENTIAL,
         trip_updates=tuple(_trip_updates(here, source, notices)),
         positions=tuple(_positions(here, source, notices)),
-        alerts=tuple(_alert(each.id, each.alert) for each in here if each.HasField("alert")),
-        deleted_ids=tuple(entity.id for entity in gone),
+        alerts=tuple(_alert(_string(each.id), each.alert) for each in here if each.HasField("alert")),
+        deleted_ids=tuple(_string(entity.id) for entity in gone),
     )
     return LiveReading(message_read, notices)
 
@@ -192,7 +192,7 @@ def _trip_updates(entities: list[Any], source: str, notices: Notices) -> Iterabl
         update = entity.trip_update
         trip = _trip(update.trip)
         if trip.trip_id is None and trip.route_id is None:
-            message = f"Entity `{entity.id}` updates a trip without saying which; it was left out."
+            message = f"Entity `{_string(entity.id)}` updates a trip without saying which; it was left out."
             notices.add("live_trip_unnamed", Severity.WARNING, message, file=source, field="trip_id")
             continue
         yield TripUpdate(
@@ -208,8 +208,8 @@ def _trip_updates(entities: list[Any], source: str, notices: Notices) -> Iterabl
 def _new_trip(properties: Any) -> NewTripRef:
     return NewTripRef(
         trip_id=_text(properties, "trip_id"),
-        start_date=_date(properties.start_date),
-        start_s=find_seconds(properties.start_time),
+        start_date=_date(_string(properties.start_date)),
+        start_s=find_seconds(_string(properties.start_time)),
         headsign=_text(properties, "trip_headsign"),
         short_name=_text(properties, "trip_short_name"),
     )
@@ -221,7 +221,7 @@ def _stop(update: Any) -> StopUpdate:
     departure_delay_s, departs_at = _event(update.departure) if has("departure") else _UNTOLD
     return StopUpdate(
         stop_sequence=update.stop_sequence if has("stop_sequence") else None,
-        stop_id=update.stop_id or None,
+        stop_id=_text(update, "stop_id"),
         relation=_STOP_RELATIONS.get(update.schedule_relationship, StopRelation.UNKNOWN),
         arrival_delay_s=arrival_delay_s,
         arrives_at=arrives_at,
@@ -244,7 +244,7 @@ def _positions(entities: list[Any], source: str, notices: Notices) -> Iterable[V
         vehicle = entity.vehicle
         lat, lon = vehicle.position.latitude, vehicle.position.longitude
         if not vehicle.HasField("position") or not _is_place(lat, lon):
-            message = f"Entity `{entity.id}` has no place on earth; it was left out."
+            message = f"Entity `{_string(entity.id)}` has no place on earth; it was left out."
             notices.add("live_position_missing", Severity.WARNING, message, file=source, field="position")
             continue
         yield VehiclePosition(
@@ -281,7 +281,7 @@ def _alert(alert_id: str, alert: Any) -> Alert:
 
 
 def _texts(translated: Any) -> dict[str, str]:
-    return {each.language: each.text for each in translated.translation}
+    return {_string(each.language): _string(each.text) for each in translated.translation}
 
 
 def _distinct(entities: list[Any], field: str) -> tuple[str, ...]:
@@ -294,8 +294,8 @@ def _trip(trip: Any) -> TripRef:
         trip_id=_text(trip, "trip_id"),
         route_id=_text(trip, "route_id"),
         direction_id=trip.direction_id if trip.HasField("direction_id") else None,
-        start_date=_date(trip.start_date),
-        start_s=find_seconds(trip.start_time),
+        start_date=_date(_string(trip.start_date)),
+        start_s=find_seconds(_string(trip.start_time)),
         relation=TripRelation(_name(trip, "schedule_relationship", TripRelation)),
     )
 
@@ -308,7 +308,12 @@ def _name(message: Any, field: str, known: type[StrEnum]) -> str:
 
 
 def _text(message: Any, field: str) -> str | None:
-    return getattr(message, field) or None
+    return _string(getattr(message, field)) or None
+
+
+def _string(value: str | bytes) -> str:
+    """A text of a message: what is no UTF-8 comes as bytes, and is then no id of anything."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 def _date(text: str) -> date | None:

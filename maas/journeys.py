@@ -27,13 +27,17 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A stop or a point. `stop_id` is `feed:stop_id`, None for a point; degrees WGS84."""
+    """A stop, a bike station or a point; degrees WGS84.
+
+    `stop_id` is `feed:stop_id`, `system:station_id` of a bike station, None for a point.
+    """
 
     name: str
     lat: float
     lon: float
     stop_id: str | None = None
     station_id: str | None = None
+    is_bike_station: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +132,8 @@ class Journey:
 
     @property
     def interchanges(self) -> int:
-        """Vehicles boarded less one; staying seated is no interchange."""
-        rides = sum(1 for leg in self.legs if leg.mode is not Mode.WALK and not leg.in_seat)
+        """Scheduled vehicles boarded less one; staying seated is no interchange, nor is taking a bike."""
+        rides = sum(1 for leg in self.legs if leg.mode not in (Mode.WALK, Mode.BIKE) and not leg.in_seat)
         return max(0, rides - 1)
 
 

@@ -4,7 +4,7 @@ Arguments and results are dataclasses, enums, UUIDs, dates, aware datetimes and 
 generic adapter (services/platform/rpc.py) carries every port over HTTP.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -160,6 +160,32 @@ class BerthPort(Protocol):
 
     async def list_cancelled(self, *, service_date: date) -> list[str]:
         """Trip ids of the sailings cancelled on that day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationNow:
+    """A bike system's station as it is now. Degrees WGS84; names by language.
+
+    `bikes` are those that can be taken now, `docks` the places where one can be left: None where that is not
+    known, or not limited. A station that does not rent or take back has none.
+    """
+
+    system_id: str
+    system_names: Mapping[str, str]
+    operator_id: str
+    station_id: str
+    names: Mapping[str, str]
+    lat: float
+    lon: float
+    bikes: int | None
+    docks: int | None
+
+
+class BikesPort(Protocol):
+    """Shared bikes, as their systems tell."""
+
+    async def list_stations(self) -> list[StationNow]:
+        """All stations of all systems that are followed, by system and id."""
 
 
 class OnDemandPort(Protocol):

@@ -21,15 +21,36 @@ TripIdx = NewType("TripIdx", int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rental:
+    """A way by a rented vehicle between two places: on foot to it, the ride, on foot from where it is left.
+
+    `pickup` and `dropoff` are public ids, `system:station`. Taking and leaving the vehicle is in `ride_s`.
+    """
+
+    pickup: str
+    dropoff: str
+    walk_to_s: int
+    ride_s: int
+    walk_from_s: int
+
+    @property
+    def seconds(self) -> int:
+        """All of the way."""
+        return self.walk_to_s + self.ride_s + self.walk_from_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """A way between an end of the journey and a stop: walk_s seconds, from or to the stop `via`.
 
-    `via` is None where the end is a point and not a stop; `via == stop` where it is the stop itself.
+    `via` is None where the end is a point and not a stop; `via == stop` where it is the stop itself. A way by
+    a rented vehicle (`rental`) takes as many seconds as that does, and is between a point and a stop.
     """
 
     stop: int
     walk_s: int
     via: int | None = None
+    rental: Rental | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +129,13 @@ class TripLeg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkLeg:
-    """A walk. A stop is None where the walk begins or ends at a point."""
+    """A walk, or a way by a rented vehicle. A stop is None where it begins or ends at a point."""
 
     origin: StopIdx | None
     destination: StopIdx | None
     departs_at: datetime
     arrives_at: datetime
+    rental: Rental | None = None
 
 
 def service_day_start(timetable: Timetable, day: int) -> datetime:
@@ -149,13 +171,15 @@ def resolve(timetable: Timetable, path: FoundJourney) -> tuple[TripLeg | WalkLeg
     origin, destination = path.access.via, path.egress.via
     if origin != path.access.stop:
         departs_at = first.departs_at - timedelta(seconds=path.access.walk_s + check_in_s(timetable, first))
-        legs.append(_walk(origin, path.access.stop, departs_at, path.access.walk_s))
+        legs.append(_walk(origin, path.access.stop, departs_at, path.access.walk_s, path.access.rental))
     for i, trips in enumerate(rides):
         if i:
             legs += _interchange(timetable, legs[-1], trips[0])
         legs += trips
     if destination != path.egress.stop:
-        legs.append(_walk(path.egress.stop, destination, last.arrives_at, path.egress.walk_s))
+        legs.append(
+            _walk(path.egress.stop, destination, last.arrives_at, path.egress.walk_s, path.egress.rental)
+        )
     return tuple(legs)
 
 
@@ -249,10 +273,17 @@ def _interchange(timetable: Timetable, before: TripLeg | WalkLeg, after: TripLeg
     yield _walk(source, target, before.arrives_at, walk_s)
 
 
-def _walk(origin: int | None, destination: int | None, departs_at: datetime, walk_s: int) -> WalkLeg:
+def _walk(
+    origin: int | None,
+    destination: int | None,
+    departs_at: datetime,
+    walk_s: int,
+    rental: Rental | None = None,
+) -> WalkLeg:
     return WalkLeg(
         origin=None if origin is None else StopIdx(origin),
         destination=None if destination is None else StopIdx(destination),
         departs_at=departs_at,
         arrives_at=departs_at + timedelta(seconds=walk_s),
+        rental=rental,
     )

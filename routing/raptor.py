@@ -43,7 +43,7 @@ from routing.workspaces import Workspaces, make_room
 SEARCH_DAYS_AFTER = (1, 3, 7, 14)
 """Days after (or before) the day searched that are looked at, one after another until something is found."""
 
-INSTANCES_KEPT = 12
+INSTANCES_KEPT = 24
 """Laid-out windows kept: a few dates, both directions."""
 
 RANGE_S_MAX = 86_400

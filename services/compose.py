@@ -13,7 +13,16 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from maas.ports import BerthPort, EligibilityPort, NetworkPort, OnDemandPort, PassPort, PlannerPort, RidesPort
+from maas.ports import (
+    BerthPort,
+    BikesPort,
+    EligibilityPort,
+    NetworkPort,
+    OnDemandPort,
+    PassPort,
+    PlannerPort,
+    RidesPort,
+)
 from payments.ports import CollectionPort, LedgerPort, OperatorPayoutsPort, PaymentsPort, SavedMethodsPort
 from services.gateway.face import GatewayService, open_to_public
 from services.platform.auth import Authenticator, IdentityPort
@@ -59,6 +68,7 @@ OWNERS: Mapping[type, str] = {
     SavedMethodsPort: "payments",
     OperatorPayoutsPort: "payments",
     BerthPort: "partners",
+    BikesPort: "partners",
     EligibilityPort: "sales",
     PassPort: "sales",
     OnDemandPort: "dispatch",

@@ -18,6 +18,7 @@ import aiohttp
 import orjson
 
 from gtfs.notices import Notices
+from maas.ports import StationNow
 from maas.sharing.gbfs import (
     Envelope,
     open_document,
@@ -115,6 +116,16 @@ class BikeSystems:
     def list_views(self) -> Sequence[SystemView]:
         """All systems, by id."""
         return [self._views[system_id] for system_id in sorted(self._views)]
+
+    async def list_stations(self) -> list[StationNow]:
+        """See BikesPort. Counts that are not known, or too old, are told as unknown."""
+        now = self._clock.now()
+        return [
+            _station_now(view, station, now)
+            for view in self.list_views()
+            if view.record.facts is not None
+            for station in sorted(view.stations, key=lambda each: each.station_id)
+        ]
 
     async def read_for_ever(self) -> None:
         """Read each system when it is due."""
@@ -255,3 +266,21 @@ class BikeSystems:
     def _loop_s(self) -> float:
         # The beat is the machine's: the city's clock may jump, other people's servers do not.
         return asyncio.get_running_loop().time()
+
+
+def _station_now(view: SystemView, station: SharingStation, now: datetime) -> StationNow:
+    status = view.find_status(station.station_id, now)
+    bikes, docks = (None, None) if status is None else (status.vehicles_to_rent, status.docks_available)
+    if status is not None and not (status.is_installed and status.is_returning):
+        docks = 0
+    return StationNow(
+        system_id=view.record.system_id,
+        system_names={} if view.record.facts is None else view.record.facts.system.names,
+        operator_id=view.record.operator_id,
+        station_id=station.station_id,
+        names=station.names,
+        lat=station.lat,
+        lon=station.lon,
+        bikes=bikes,
+        docks=docks,
+    )

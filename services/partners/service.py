@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from maas.ports import BerthPort
+from maas.ports import BerthPort, BikesPort
 from services.partners.berths import ShipBerths
 from services.partners.bikes import BikeSystems
 from services.partners.manifests import ManifestSeal
@@ -39,7 +39,7 @@ def build(context: ServiceContext) -> Service:
         context=context,
         migrations=Path(__file__).with_name("migrations"),
         routes=build_routes(Endpoints(berths, bikes, context.clock)),
-        ports={BerthPort: berths},
+        ports={BerthPort: berths, BikesPort: bikes},
         workers=[expire_holds, purge_names, bikes.read_for_ever],
         on_start=[bikes.open],
         on_stop=[bikes.close],

@@ -11,11 +11,12 @@ from maas.events import JourneysPlanned, NothingFound
 from maas.fares.network_fares import NO_TARIFF, NetworkFares
 from maas.fares.pass_cover import PassInHand, cover_price
 from maas.fares.refunds import RefundDecision
-from maas.journeys import Journey, Mode, PlanRequest, PlanResult
+from maas.journeys import Journey, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct
 from maas.ports import PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import JPY, Money
+from services.planner.bikes.following import BikesNow
 from services.planner.network import Network, NetworkInForce
 from services.planner.places import End
 from services.planner.pricing import RIDERS, PricedJourney, price_journey, price_worlds
@@ -36,6 +37,7 @@ class Planner:
         self._context = context
         self._executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="planner")
         self.in_force = NetworkInForce(context, self._executor)
+        self.bikes = BikesNow(context)
         self.searches = SearchLog(context)
 
     # PlannerPort -------------------------------------------------------------------------------------------
@@ -55,8 +57,8 @@ class Planner:
 
     async def get_journey(self, *, journey_id: str) -> Journey:
         """The journey of that id, on today's network. Raises JourneyNotFound, NetworkUnavailable."""
-        teller = self.in_force.get().teller
-        return await self.in_thread(lambda: teller.get_journey(journey_id))
+        teller, bikes = self.in_force.get().teller, self.bikes.get()
+        return await self.in_thread(lambda: teller.get_journey(journey_id, bikes))
 
     async def price(
         self,
@@ -151,6 +153,8 @@ class Planner:
                 "that /api/v1/geocode knows."
             )
 
+        bikes = self.bikes.get()
+
         def work() -> Answer:
             if leaves_before is not None:
                 return search_before(
@@ -161,8 +165,11 @@ class Planner:
                     leaves_before=leaves_before,
                     count_min=count_min,
                     limits=limits,
+                    bikes=bikes,
                 )
-            return search(network, request, origin, destination, count_min=count_min, limits=limits)
+            return search(
+                network, request, origin, destination, count_min=count_min, limits=limits, bikes=bikes
+            )
 
         try:
             answer = await self.in_thread(work)
@@ -210,11 +217,11 @@ class Planner:
     # Noting searches ---------------------------------------------------------------------------------------
 
     def _note(self, request: PlanRequest, answer: Answer) -> None:
-        found = (*answer.journeys, *((answer.direct,) if answer.direct else ()))
+        found = (*answer.journeys, *answer.list_direct())
         if not found:
             self._note_nothing(request, answer.origin, answer.destination, "no_journey")
             return
-        modes = {leg.mode for journey in answer.journeys for leg in journey.legs} or {Mode.WALK}
+        modes = {leg.mode for journey in answer.journeys or found for leg in journey.legs}
         self.searches.note(
             JourneysPlanned(
                 origin_lat=answer.origin.place.lat,

@@ -1,39 +1,33 @@
-"""Found journeys as everybody else sees them, and journey ids.
+"""Found journeys as everybody else sees them, and the same again from their ids.
 
 Problem   An offer names a journey that was found minutes ago by another process; nobody keeps it.
-Idea      The id holds the journey: both ends, and for each trip ridden its id, its day and the calls boarded
-          and alighted at; packed and URL-safe. All else (times, walks, names) is in the network, so the same
-          id gives the same journey in any process, while the network has its trips and none is cancelled.
-Invariant encode(decode(id)) = id, and a journey rebuilt from its id equals the one that was found.
+Idea      The id holds the journey (journey_ids.py). All else (times, walks, names) is in the network, and
+          bike stations in what their systems tell, so the same id gives the same journey in any process,
+          while the network has its trips, none is cancelled, and the stations are there.
+Invariant A journey rebuilt from its id equals the one that was found.
 """
 
-import base64
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import orjson
-
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
-from routing.journey import TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
+from maas.sharing.records import name_in
+from routing.journey import Rental, StopIdx, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
 from routing.timetable import Timetable
+from services.planner.bikes.stations import NO_BIKES, BikeStations
+from services.planner.bikes.ways import rebuild_rental, ridden_m
+from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, encode, end_code, stations_of
 from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
 from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews
-
-ID_LENGTH_MAX = 2_000
-_PLAIN_BYTES_MAX = 20_000
-_LEGS_MAX = 60
-_FORMAT = 1
-_EPOCH = date(2020, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +41,49 @@ class Teller:
     live: LiveState = field(default_factory=LiveState)
 
     def tell(
-        self, legs: Sequence[TripLeg | WalkLeg], *, origin: Place, destination: Place, language: str
+        self,
+        legs: Sequence[TripLeg | WalkLeg],
+        *,
+        origin: Place,
+        destination: Place,
+        language: str,
+        bikes: BikeStations = NO_BIKES,
     ) -> Journey:
         """The journey of these legs; origin and destination stand where a leg begins or ends at a point."""
-        told = tuple(
-            self.tell_ride(leg, language)
-            if isinstance(leg, TripLeg)
-            else self._walk(leg, origin=origin, destination=destination, language=language)
-            for leg in legs
-        )
-        return self._journey(told, [leg for leg in legs if isinstance(leg, TripLeg)])
+        told: list[Leg] = []
+        for leg in legs:
+            if isinstance(leg, TripLeg):
+                told.append(self.tell_ride(leg, language))
+                continue
+            start = origin if leg.origin is None else self.places.place_of_stop(leg.origin, language)
+            goal = (
+                destination
+                if leg.destination is None
+                else self.places.place_of_stop(leg.destination, language)
+            )
+            told += tell_way(leg, start, goal, bikes, language)
+        return self._journey(tuple(told), legs)
 
     def tell_walk(self, origin: Place, destination: Place, departs_at: datetime) -> Journey:
         """A journey on foot all the way."""
         walk = estimate_walk(origin.lat, origin.lon, destination.lat, destination.lon)
         # Whole seconds, so that the id can name the instant.
-        starts = departs_at.replace(microsecond=0)
-        leg = Leg(
-            mode=Mode.WALK,
-            origin=origin,
-            destination=destination,
-            departs_at=starts,
-            arrives_at=starts + timedelta(seconds=walk.seconds),
-            distance_m=walk.metres,
-            is_estimate=True,
-        )
-        return self._journey((leg,), [])
+        leg = _walk_leg(None, None, departs_at.replace(microsecond=0), walk.seconds)
+        return self.tell([leg], origin=origin, destination=destination, language="")
+
+    def tell_rental(
+        self,
+        origin: Place,
+        destination: Place,
+        departs_at: datetime,
+        *,
+        rental: Rental,
+        bikes: BikeStations,
+        language: str,
+    ) -> Journey:
+        """A journey by bike all the way."""
+        leg = _walk_leg(None, None, departs_at.replace(microsecond=0), rental.seconds, rental)
+        return self.tell([leg], origin=origin, destination=destination, language=language, bikes=bikes)
 
     def tell_ride(self, leg: TripLeg, language: str) -> Leg:
         """One ride as a leg."""
@@ -135,54 +146,50 @@ class Teller:
             for call, then, skipped in zip(calls, planned.calls[1:-1], is_skipped, strict=True)
         )
 
-    def get_journey(self, journey_id: str) -> Journey:
+    def get_journey(self, journey_id: str, bikes: BikeStations = NO_BIKES) -> Journey:
         """The journey of that id. Raises JourneyNotFound."""
-        origin, destination, rides, departs_s = _decode(journey_id)
-        start, goal = self._end(origin), self._end(destination)
-        if not rides:
-            return self.tell_walk(start, goal, datetime.fromtimestamp(departs_s, tz=self.timetable.zone))
-        trip_legs = [self._find(ride) for ride in rides]
-        legs = self._with_walks(trip_legs, origin, destination, (start, goal))
-        journey = self.tell(legs, origin=start, destination=goal, language="")
+        code = decode(journey_id)
+        start, goal = self._end(code.origin), self._end(code.destination)
+        if code.rides:
+            legs = self._with_walks([self._find(ride) for ride in code.rides], code, (start, goal), bikes)
+        else:
+            departs_at = datetime.fromtimestamp(code.departs_s, tz=self.timetable.zone)
+            rental = _rebuild(bikes, code.rentals[0], start, goal)
+            if rental is None:
+                return self.tell_walk(start, goal, departs_at)
+            legs = [_walk_leg(None, None, departs_at, rental.seconds, rental)]
+        journey = self.tell(legs, origin=start, destination=goal, language="", bikes=bikes)
         if journey.journey_id != journey_id:
             raise JourneyNotFound("The journey id is not one of ours. Search again.")
         return journey
 
     # Legs --------------------------------------------------------------------------------------------------
 
-    def _walk(self, leg: WalkLeg, *, origin: Place, destination: Place, language: str) -> Leg:
-        start = origin if leg.origin is None else self.places.place_of_stop(leg.origin, language)
-        goal = (
-            destination if leg.destination is None else self.places.place_of_stop(leg.destination, language)
-        )
-        return Leg(
-            mode=Mode.WALK,
-            origin=start,
-            destination=goal,
-            departs_at=leg.departs_at,
-            arrives_at=leg.arrives_at,
-            distance_m=estimate_walk(start.lat, start.lon, goal.lat, goal.lon).metres,
-            is_estimate=True,
-        )
-
     def _ridden_m(self, stops: Sequence[int]) -> int:
         return round(sum(self.places.beeline_m(stop, following) for stop, following in pairwise(stops)))
 
-    def _journey(self, legs: tuple[Leg, ...], trip_legs: Sequence[TripLeg]) -> Journey:
+    def _journey(self, legs: tuple[Leg, ...], found: Sequence[TripLeg | WalkLeg]) -> Journey:
         nameless = Journey(journey_id="", legs=legs, network_version=self.version)
-        ends = (_end_code(legs[0].origin), _end_code(legs[-1].destination))
         rides = [
             [
                 get_string(self.timetable.trip_ids, leg.trip),
-                (leg.service_date - _EPOCH).days,
+                (leg.service_date - EPOCH).days,
                 leg.board_call,
                 leg.alight_call,
                 int(leg.in_seat),
             ]
-            for leg in trip_legs
+            for leg in found
+            if isinstance(leg, TripLeg)
         ]
-        departs_s = 0 if rides else int(legs[0].departs_at.timestamp())
-        return replace(nameless, journey_id=_encode(*ends, rides, departs_s))
+        first, last = (leg.rental if isinstance(leg, WalkLeg) else None for leg in (found[0], found[-1]))
+        code = JourneyCode(
+            origin=end_code(legs[0].origin),
+            destination=end_code(legs[-1].destination),
+            rides=rides,
+            departs_s=0 if rides else int(legs[0].departs_at.timestamp()),
+            rentals=(stations_of(first), stations_of(last if rides else None)),
+        )
+        return replace(nameless, journey_id=encode(code))
 
     # From an id --------------------------------------------------------------------------------------------
 
@@ -197,7 +204,7 @@ class Teller:
 
     def _find(self, ride: list[Any]) -> TripLeg:
         trip_id, days, board_call, alight_call, in_seat = ride
-        on = _EPOCH + timedelta(days=days)
+        on = EPOCH + timedelta(days=days)
         if (trip_id, on) in self.news.cancelled:
             raise JourneyNotFound(f"{trip_id!r} is cancelled on {on}. Search again.")
         trip = self.timetable.find_trip(trip_id)
@@ -215,20 +222,18 @@ class Teller:
         return replace(leg, in_seat=bool(in_seat))
 
     def _with_walks(
-        self,
-        rides: list[TripLeg],
-        origin: list[Any],
-        destination: list[Any],
-        ends: tuple[Place, Place],
+        self, rides: list[TripLeg], code: JourneyCode, ends: tuple[Place, Place], bikes: BikeStations
     ) -> list[TripLeg | WalkLeg]:
         legs: list[TripLeg | WalkLeg] = []
         first, last = rides[0], rides[-1]
         boarded, alighted = first.calls[0].stop, last.calls[-1].stop
-        walk_s = self._end_walk_s(origin, ends[0], boarded, is_egress=False)
-        start = self.timetable.find_stop(origin[0]) if len(origin) == 1 else None
+        rental = _rebuild(bikes, code.rentals[0], ends[0], self.places.place_of_stop(boarded))
+        walk_s = self._end_walk_s(code.origin, ends[0], boarded, rental, is_egress=False)
+        start = self.timetable.find_stop(code.origin[0]) if len(code.origin) == 1 else None
         if start != boarded:
             early_s = walk_s + check_in_s(self.timetable, first)
-            legs.append(_walk_leg(start, boarded, first.departs_at - timedelta(seconds=early_s), walk_s))
+            departs_at = first.departs_at - timedelta(seconds=early_s)
+            legs.append(_walk_leg(start, boarded, departs_at, walk_s, rental))
         for i, ride in enumerate(rides):
             if i and not ride.in_seat:
                 before = rides[i - 1]
@@ -239,13 +244,18 @@ class Teller:
                 if stop != target:
                     legs.append(_walk_leg(stop, target, before.arrives_at, walk_s))
             legs.append(ride)
-        walk_s = self._end_walk_s(destination, ends[1], alighted, is_egress=True)
-        goal = self.timetable.find_stop(destination[0]) if len(destination) == 1 else None
+        rental = _rebuild(bikes, code.rentals[1], self.places.place_of_stop(alighted), ends[1])
+        walk_s = self._end_walk_s(code.destination, ends[1], alighted, rental, is_egress=True)
+        goal = self.timetable.find_stop(code.destination[0]) if len(code.destination) == 1 else None
         if goal != alighted:
-            legs.append(_walk_leg(alighted, goal, last.arrives_at, walk_s))
+            legs.append(_walk_leg(alighted, goal, last.arrives_at, walk_s, rental))
         return legs
 
-    def _end_walk_s(self, code: list[Any], end: Place, stop: int, *, is_egress: bool) -> int:
+    def _end_walk_s(
+        self, code: list[Any], end: Place, stop: int, rental: Rental | None, *, is_egress: bool
+    ) -> int:
+        if rental is not None:
+            return rental.seconds
         if len(code) == 1:
             other = self.timetable.find_stop(code[0])
             assert other is not None, "the end was found before"
@@ -265,59 +275,64 @@ def walk_speed_m_s() -> float:
     return OPTIONS.speed_m_s / OPTIONS.detour_factor
 
 
-def _walk_leg(origin: int | None, destination: int | None, departs_at: datetime, walk_s: int) -> WalkLeg:
-    return WalkLeg(
-        origin=origin,  # type: ignore[arg-type]  # an index is an index
-        destination=destination,  # type: ignore[arg-type]
+def tell_way(leg: WalkLeg, start: Place, goal: Place, bikes: BikeStations, language: str) -> list[Leg]:
+    """A walk as a leg; a way by bike as three, less a walk that is no step."""
+    if leg.rental is None:
+        return [_foot(start, goal, leg.departs_at, leg.arrives_at)]
+    pickup, dropoff = bikes.find(leg.rental.pickup), bikes.find(leg.rental.dropoff)
+    assert pickup is not None, "a way by bike is told of the stations it was found with"
+    assert dropoff is not None, "a way by bike is told of the stations it was found with"
+    taken, left = bikes.place(pickup, language), bikes.place(dropoff, language)
+    rides_at = leg.departs_at + timedelta(seconds=leg.rental.walk_to_s)
+    leaves_at = rides_at + timedelta(seconds=leg.rental.ride_s)
+    row = bikes.rows[pickup]
+    ride = Leg(
+        mode=Mode.BIKE,
+        origin=taken,
+        destination=left,
+        departs_at=rides_at,
+        arrives_at=leaves_at,
+        distance_m=ridden_m(bikes, pickup, dropoff),
+        operator_id=row.operator_id,
+        route_name=name_in(row.system_names, language),
+        is_estimate=True,
+    )
+    walks = [_foot(start, taken, leg.departs_at, rides_at), _foot(left, goal, leaves_at, leg.arrives_at)]
+    return [walks[0], ride, walks[1]]
+
+
+def _foot(start: Place, goal: Place, departs_at: datetime, arrives_at: datetime) -> Leg:
+    return Leg(
+        mode=Mode.WALK,
+        origin=start,
+        destination=goal,
         departs_at=departs_at,
-        arrives_at=departs_at + timedelta(seconds=walk_s),
+        arrives_at=arrives_at,
+        distance_m=estimate_walk(start.lat, start.lon, goal.lat, goal.lon).metres,
+        is_estimate=True,
     )
 
 
-def _end_code(place: Place) -> list[Any]:
-    return [place.stop_id] if place.stop_id else [place.name, place.lat, place.lon]
+def _rebuild(bikes: BikeStations, stations: Stations | None, start: Place, goal: Place) -> Rental | None:
+    if stations is None:
+        return None
+    found = rebuild_rental(bikes, *stations, (start.lat, start.lon), (goal.lat, goal.lon))
+    if found is None:
+        raise JourneyNotFound("A bike station of this journey is not known any more. Search again.")
+    return found
 
 
-def _encode(origin: list[Any], destination: list[Any], rides: list[list[Any]], departs_s: int) -> str:
-    plain = orjson.dumps([_FORMAT, origin, destination, rides, departs_s])
-    return base64.urlsafe_b64encode(zlib.compress(plain, 9, wbits=-15)).decode().rstrip("=")
-
-
-def _decode(journey_id: str) -> tuple[list[Any], list[Any], list[list[Any]], int]:
-    """The parts of an id. Raises JourneyNotFound for anything that `_encode` cannot have made."""
-    try:
-        packed = base64.b64decode(journey_id + "=" * (-len(journey_id) % 4), altchars=b"-_", validate=True)
-        unpacker = zlib.decompressobj(wbits=-15)
-        plain = unpacker.decompress(packed, _PLAIN_BYTES_MAX)
-        format_, origin, destination, rides, departs_s = orjson.loads(plain)
-        is_ours = (
-            len(journey_id) <= ID_LENGTH_MAX
-            and format_ == _FORMAT
-            and _is_end(origin)
-            and _is_end(destination)
-            and isinstance(rides, list)
-            and len(rides) <= _LEGS_MAX
-            and all(_is_ride(ride) for ride in rides)
-            and isinstance(departs_s, int)
-            and 0 <= departs_s < datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-        )
-    except (ValueError, TypeError, zlib.error) as error:
-        raise JourneyNotFound("The journey id is not one of ours. Search again.") from error
-    if not is_ours:
-        raise JourneyNotFound("The journey id is not one of ours. Search again.")
-    return origin, destination, rides, departs_s
-
-
-def _is_end(code: Any) -> bool:
-    if not isinstance(code, list) or not code or not isinstance(code[0], str):
-        return False
-    if len(code) == 1:
-        return True
-    is_point = len(code) == 3 and all(isinstance(each, int | float) for each in code[1:])  # noqa: PLR2004
-    return is_point and abs(code[1]) <= 90 and abs(code[2]) <= 180  # noqa: PLR2004 - degrees
-
-
-def _is_ride(ride: Any) -> bool:
-    if not isinstance(ride, list) or len(ride) != 5 or not isinstance(ride[0], str):  # noqa: PLR2004
-        return False
-    return all(type(each) is int and 0 <= each < 100_000 for each in ride[1:])  # noqa: PLR2004
+def _walk_leg(
+    origin: int | None,
+    destination: int | None,
+    departs_at: datetime,
+    walk_s: int,
+    rental: Rental | None = None,
+) -> WalkLeg:
+    return WalkLeg(
+        origin=None if origin is None else StopIdx(origin),
+        destination=None if destination is None else StopIdx(destination),
+        departs_at=departs_at,
+        arrives_at=departs_at + timedelta(seconds=walk_s),
+        rental=rental,
+    )

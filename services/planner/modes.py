@@ -38,7 +38,7 @@ MOTIS_MODES = {
     Mode.MONORAIL: "SUBURBAN",
     Mode.BUS: "BUS",
     Mode.FERRY: "FERRY",
-    Mode.BIKE: "BIKE",
+    Mode.BIKE: "RENTAL",
     Mode.ON_DEMAND: "ODM",
 }
 """The MOTIS API knows no monorail; it files one under SUBURBAN, as MOTIS itself does."""

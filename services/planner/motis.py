@@ -81,6 +81,19 @@ class PolylineMessage(MotisMessage):
     length: int
 
 
+class RentalMessage(MotisMessage):
+    """Whose bike is ridden, and between which stations."""
+
+    provider_id: str
+    provider_group_id: str
+    system_id: str
+    system_name: str | None = None
+    from_station_name: str
+    to_station_name: str
+    form_factor: str = "BICYCLE"
+    return_constraint: str = "ANY_STATION"
+
+
 class LegMessage(MotisMessage):
     """A ride or a walk."""
 
@@ -114,6 +127,7 @@ class LegMessage(MotisMessage):
     status_reason: str | None = None
     alerts: list[AlertMessage] | None = None
     intermediate_stops: list[PlaceMessage] | None = None
+    rental: RentalMessage | None = None
     leg_geometry: PolylineMessage
 
 
@@ -303,11 +317,24 @@ def leg_message(
         status_reason=leg.condition,
         alerts=list_alert_messages(leg),
         intermediate_stops=stops if leg.is_transit else None,
+        rental=_rental_message(leg) if leg.mode is Mode.BIKE else None,
         leg_geometry=PolylineMessage(
             points=encode_polyline([(point.lat, point.lon) for point in points]),
             precision=PRECISION,
             length=len(points),
         ),
+    )
+
+
+def _rental_message(leg: Leg) -> RentalMessage:
+    system_id = (leg.origin.stop_id or "").partition(":")[0]
+    return RentalMessage(
+        provider_id=system_id,
+        provider_group_id=system_id,
+        system_id=system_id,
+        system_name=leg.route_name,
+        from_station_name=leg.origin.name,
+        to_station_name=leg.destination.name,
     )
 
 
@@ -326,16 +353,23 @@ def place_message(
         name=place.name,
         lat=place.lat,
         lon=place.lon,
-        stop_id=place.stop_id,
+        # Clients ask boards for whatever has a stop's id.
+        stop_id=None if place.is_bike_station else place.stop_id,
         parent_id=place.station_id,
         tz=zone_name,
         arrival=arrival,
         departure=departure,
         scheduled_arrival=planned_arrival or arrival,
         scheduled_departure=planned_departure or departure,
-        vertex_type="TRANSIT" if place.stop_id else "NORMAL",
+        vertex_type=_vertex_type(place),
         cancelled=cancelled or None,
     )
+
+
+def _vertex_type(place: Place) -> str:
+    if place.is_bike_station:
+        return "BIKESHARE"
+    return "TRANSIT" if place.stop_id else "NORMAL"
 
 
 def list_alert_messages(leg: Leg) -> list[AlertMessage] | None:

@@ -45,9 +45,12 @@ def _only(reason: str, *accepted: str) -> NotOffered:
 
 
 _NO_TRUCKS = _only("nobody drives a truck here")
-_NO_RENTALS = _only("searches have no rented vehicles yet; GET /api/v1/rentals shows them")
+_ANY_RENTAL = _only(
+    "a search takes the bikes of all systems that are followed; GET /api/v1/rentals shows them"
+)
+_ANY_BICYCLE = _only(_ANY_RENTAL.reason, "BICYCLE")
 _NO_STREETS = _only("walks are estimated from the beeline, not routed on streets", "false")
-_ON_FOOT = _only("the first and last mile are walked", "WALK")
+_ON_FOOT = _only("reach is told for those who walk to the first stop and from the last", "WALK")
 _CHANGES = "the time for an interchange is the network's own"
 
 NOT_OFFERED: Mapping[str, NotOffered] = {
@@ -59,7 +62,7 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "transferTimeFactor": _only(_CHANGES, "1", "1.0"),
     "pedestrianProfile": _only("the network does not know where steps are", "FOOT"),
     "pedestrianSpeed": _only("walks between stops are timed when the network is compiled"),
-    "cyclingSpeed": _only("nobody cycles in these searches"),
+    "cyclingSpeed": _only("rides on shared bikes are estimated at one speed"),
     **{
         f"vehicle{what}": _NO_TRUCKS
         for what in (
@@ -73,12 +76,12 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "preTransitModes": _ON_FOOT,
     "postTransitModes": _ON_FOOT,
     **{
-        f"{part}Rental{what}": _NO_RENTALS
+        f"{part}Rental{what}": _ANY_BICYCLE if what == "FormFactors" else _ANY_RENTAL
         for part in ("direct", "preTransit", "postTransit")
         for what in ("FormFactors", "PropulsionTypes", "Providers", "ProviderGroups")
     },
     **{
-        f"ignore{part}RentalReturnConstraints": _only(_NO_RENTALS.reason, "false")
+        f"ignore{part}RentalReturnConstraints": _only("a bike is left at a station of its system", "false")
         for part in ("Direct", "PreTransit", "PostTransit")
     },
     "requireBikeTransport": _only("the network does not know which trips take bikes", "false"),

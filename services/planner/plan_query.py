@@ -1,11 +1,12 @@
 """GET /api/v6/plan: its parameters, and what they ask of a search."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from maas.journeys import PlanRequest
+from maas.journeys import Mode, PlanRequest
 from maas.prices import FareMedium, RiderCategory
 from services.planner.modes import MotisMode, modes_meant
 from services.planner.parameters import (
@@ -21,6 +22,8 @@ from services.platform.problem import Problem
 
 _PRICED_MIN = 20
 """How many journeys are looked for at least when the cheapest is asked for."""
+
+_WAYS = {MotisMode.WALK: Mode.WALK, MotisMode.RENTAL: Mode.BIKE}
 
 WalkSeconds = Annotated[int, Field(ge=0, le=DIRECT_S_MAX)]
 
@@ -44,6 +47,8 @@ class PlanQuery(MotisQuery):
     search_window: int = Field(default=0, ge=0, le=86_400, description="Seconds.")
     page_cursor: Cursor | None = None
     transit_modes: Modes = (MotisMode.TRANSIT,)
+    pre_transit_modes: Modes = (MotisMode.WALK,)
+    post_transit_modes: Modes = (MotisMode.WALK,)
     direct_modes: Modes = (MotisMode.WALK,)
     max_pre_transit_time: WalkSeconds | None = None
     max_post_transit_time: WalkSeconds | None = None
@@ -72,14 +77,7 @@ class PlanQuery(MotisQuery):
 
     @property
     def limits(self) -> Limits:
-        """What an answer must keep to. Raises Problem for a direct mode that nobody offers."""
-        if set(self.direct_modes) - {MotisMode.WALK}:
-            others = ", ".join(sorted(set(self.direct_modes) - {MotisMode.WALK}))
-            raise Problem(
-                "validation_failed",
-                detail=f"directModes: the whole way is walked here, not by {others}. "
-                "Leave it out, or send WALK.",
-            )
+        """What an answer must keep to. Raises Problem for a way to stops that nobody offers."""
         return Limits(
             modes=None if MotisMode.TRANSIT in self.transit_modes else modes_meant(self.transit_modes),
             duration_s_max=None if self.max_travel_time is None else self.max_travel_time * 60,
@@ -87,6 +85,9 @@ class PlanQuery(MotisQuery):
             egress_s_max=self.max_post_transit_time,
             direct_s_max=self.max_direct_time if self.direct_modes else 0,
             direct_factor=self.fastest_direct_factor,
+            access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
+            egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
+            direct_by=_ways_meant("directModes", self.direct_modes),
         )
 
     def split_cursor(self) -> tuple[str, datetime | None]:
@@ -106,3 +107,15 @@ class PlanQuery(MotisQuery):
             language=language,
             window_s=self.search_window if self.timetable_view else 0,
         )
+
+
+def _ways_meant(parameter: str, asked: Sequence[MotisMode]) -> frozenset[Mode]:
+    """How a way may be made that needs no scheduled vehicle. Raises Problem for one that nobody offers."""
+    others = sorted(set(asked) - set(_WAYS))
+    if others:
+        raise Problem(
+            "validation_failed",
+            detail=f"{parameter}: such ways are made on foot or by shared bike here, not by "
+            f"{', '.join(others)}. Leave it out, or send WALK, RENTAL or both.",
+        )
+    return frozenset(_WAYS[mode] for mode in asked)

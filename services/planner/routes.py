@@ -106,9 +106,7 @@ class Endpoints:
 
     async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
         zone_name = answer.network.router.timetable.zone_name
-        direct = await self._planner.list_prices(
-            answer.network, (answer.direct,) if answer.direct else (), query.rider
-        )
+        direct = await self._planner.list_prices(answer.network, answer.list_direct(), query.rider)
         found = await self._planner.list_prices(answer.network, answer.journeys, query.rider)
         cheapest = find_cheapest(found, rider=query.rider, medium=query.medium)
         if query.rank == "price":

@@ -12,14 +12,17 @@ Rule      Walking all the way is an answer too, up to half an hour; a ride that 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from maas.errors import OutsideFeedDates
-from maas.journeys import Journey, Mode, PlanRequest
+from maas.journeys import Journey, Mode, Place, PlanRequest
 from routing.errors import OutsideDates
 from routing.journey import Access, FoundJourney, resolve, service_day_start
 from routing.raptor import Query, list_access, list_egress
 from routing.streets.beeline import estimate_walk, list_access_near
+from services.planner.bikes.stations import NO_BIKES, BikeStations
+from services.planner.bikes.ways import find_rental, list_rental_ways
 from services.planner.network import Network
 from services.planner.places import End
 
@@ -34,6 +37,9 @@ _BEFORE_S = (1_800, 7_200, 28_800, 86_400)
 """How far back is looked for those that leave earlier, until there are enough."""
 
 
+ON_FOOT = frozenset({Mode.WALK})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an answer must keep to besides.
@@ -44,6 +50,7 @@ class Limits:
     egress_s_max     likewise from the last stop
     direct_s_max     the walk all the way; 0: none is wanted
     direct_factor    a ride is kept while it takes less than so many times the direct walk
+    *_by             how ways to the first stop, from the last and all the way may be made
     """
 
     modes: frozenset[Mode] | None = None
@@ -52,6 +59,9 @@ class Limits:
     egress_s_max: int | None = None
     direct_s_max: int = WALK_S_MAX
     direct_factor: float = 1.0
+    access_by: frozenset[Mode] = ON_FOOT
+    egress_by: frozenset[Mode] = ON_FOOT
+    direct_by: frozenset[Mode] = ON_FOOT
 
 
 ANY = Limits()
@@ -59,13 +69,21 @@ ANY = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a search found: `journeys` best first; `direct` is the walk all the way, if it is short."""
+    """What a search found: `journeys` best first; `direct` is the walk all the way, if it is short.
+
+    `by_bike` is the way by shared bike all the way, if one was asked for and there is one.
+    """
 
     origin: End
     destination: End
     journeys: tuple[Journey, ...]
     direct: Journey | None
     network: Network
+    by_bike: Journey | None = None
+
+    def list_direct(self) -> list[Journey]:
+        """The ways without a scheduled vehicle."""
+        return [each for each in (self.direct, self.by_bike) if each is not None]
 
 
 def search(
@@ -76,13 +94,14 @@ def search(
     *,
     count_min: int = 1,
     limits: Limits = ANY,
+    bikes: BikeStations = NO_BIKES,
 ) -> Answer:
     """The Pareto set at the hour asked; all journeys of `window_s`; later ones, until there are count_min.
 
     Raises OutsideFeedDates.
     """
     direct = _find_walk(network, request, origin, destination, limits)
-    sought = _Sought(network, request, origin, destination, limits)
+    sought = _Sought(network, request, origin, destination, limits, bikes)
     now = sought.find(request.at)
     in_window = sought.find(request.at, range_s=request.window_s) if request.window_s else []
     found = {each.key: each for each in (*now, *in_window) if _is_short(each, limits)}
@@ -105,13 +124,14 @@ def search_before(
     leaves_before: datetime,
     count_min: int = 1,
     limits: Limits = ANY,
+    bikes: BikeStations = NO_BIKES,
 ) -> Answer:
     """The last journeys that leave before an instant, count_min of them if a day has so many.
 
     Raises OutsideFeedDates.
     """
     direct = _find_walk(network, request, origin, destination, limits)
-    sought = _Sought(network, replace(request, arrive_by=False), origin, destination, limits)
+    sought = _Sought(network, replace(request, arrive_by=False), origin, destination, limits, bikes)
     kept: list[_Candidate] = []
     for length_s in _BEFORE_S:
         begin = leaves_before - timedelta(seconds=length_s)
@@ -136,7 +156,7 @@ class _Candidate:
     key: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Sought:
     """What is looked for again and again, at one hour after another."""
 
@@ -145,6 +165,39 @@ class _Sought:
     origin: End
     destination: End
     limits: Limits
+    bikes: BikeStations
+
+    @cached_property
+    def _access(self) -> list[Access]:
+        limits, at = self.limits, self.request.at
+        found = list_ways(self.network, self.origin, is_egress=False) if Mode.WALK in limits.access_by else []
+        return near_ways(found, limits.access_s_max) + self._by_bike(
+            self.origin, limits.access_by, limits.access_s_max, at, is_egress=False
+        )
+
+    @cached_property
+    def _egress(self) -> list[Access]:
+        limits, at = self.limits, self.request.at
+        found = (
+            list_ways(self.network, self.destination, is_egress=True) if Mode.WALK in limits.egress_by else []
+        )
+        return near_ways(found, limits.egress_s_max) + self._by_bike(
+            self.destination, limits.egress_by, limits.egress_s_max, at, is_egress=True
+        )
+
+    def _by_bike(
+        self, end: End, modes: frozenset[Mode], limit_s: int | None, at: datetime, *, is_egress: bool
+    ) -> list[Access]:
+        if Mode.BIKE not in modes:
+            return []
+        return list_rental_ways(
+            self.bikes,
+            self.network.router.timetable,
+            (end.place.lat, end.place.lon),
+            at,
+            is_egress=is_egress,
+            limit_s=limit_s,
+        )
 
     def find(self, at: datetime, *, range_s: int | None = None) -> list[_Candidate]:
         """The Pareto set at that hour, or of all departures (arrivals) of so many seconds.
@@ -152,15 +205,13 @@ class _Sought:
         Raises OutsideFeedDates.
         """
         limits, router = self.limits, self.network.router
-        access = near_ways(list_ways(self.network, self.origin, is_egress=False), limits.access_s_max)
-        egress = near_ways(list_ways(self.network, self.destination, is_egress=True), limits.egress_s_max)
         is_same = set(self.origin.stops) & set(self.destination.stops)
-        if not access or not egress or is_same or limits.modes == frozenset():
+        if is_same or limits.modes == frozenset() or not self._access or not self._egress:
             return []
         query = Query(
             at=at,
-            access=access,
-            egress=egress,
+            access=self._access,
+            egress=self._egress,
             arrive_by=self.request.arrive_by,
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
@@ -179,7 +230,7 @@ class _Sought:
             found=found,
             departs=start + found.departs_s,
             arrives=start + found.arrives_s,
-            key=(found.access.stop, *rides, found.egress.stop),
+            key=(found.access, *rides, found.egress),
         )
 
     def answer(self, kept: Sequence[_Candidate], direct: Journey | None) -> Answer:
@@ -191,17 +242,33 @@ class _Sought:
             journeys=tuple({journey.journey_id: journey for journey in told}.values()),
             direct=direct,
             network=self.network,
+            by_bike=self._find_by_bike(),
+        )
+
+    def _find_by_bike(self) -> Journey | None:
+        if Mode.BIKE not in self.limits.direct_by:
+            return None
+        start, goal, request = _point(self.origin), _point(self.destination), self.request
+        rental = find_rental(self.bikes, (start.lat, start.lon), (goal.lat, goal.lon), request.at)
+        if rental is None or rental.seconds > max(self.limits.direct_s_max, 0):
+            return None
+        early = timedelta(seconds=rental.seconds if request.arrive_by else 0)
+        departs_at = (request.at - early).astimezone(self.network.router.timetable.zone)
+        return self.network.teller.tell_rental(
+            start, goal, departs_at, rental=rental, bikes=self.bikes, language=request.language
         )
 
     def _order(self, each: _Candidate) -> tuple[float, int]:
         return (-each.departs if self.request.arrive_by else each.arrives), len(each.found.rides)
 
     def _tell(self, each: _Candidate) -> Journey:
+        access, egress = each.found.access, each.found.egress
         return self.network.teller.tell(
             resolve(self.network.router.timetable, each.found),
-            origin=self.origin.place,
-            destination=self.destination.place,
+            origin=self.origin.place if access.rental is None else _point(self.origin),
+            destination=self.destination.place if egress.rental is None else _point(self.destination),
             language=self.request.language,
+            bikes=self.bikes,
         )
 
 
@@ -233,6 +300,11 @@ def _list_further(sought: _Sought, now: Sequence[_Candidate], count: int) -> Ite
         at = _nearest(found, arrive_by=arrive_by)
 
 
+def _point(end: End) -> Place:
+    """The end as a point: a bike goes to a door, whichever stops that stands for."""
+    return Place(name=end.place.name, lat=end.place.lat, lon=end.place.lon)
+
+
 def near_ways(ways: list[Access], limit_s: int | None) -> list[Access]:
     """The ways that take no longer; all of them, if there is no limit."""
     return ways if limit_s is None else [way for way in ways if way.walk_s <= limit_s]
@@ -251,7 +323,7 @@ def _find_walk(
 ) -> Journey | None:
     start, goal = origin.place, destination.place
     walk = estimate_walk(start.lat, start.lon, goal.lat, goal.lon)
-    if not limits.direct_s_max or walk.seconds > limits.direct_s_max:
+    if Mode.WALK not in limits.direct_by or not limits.direct_s_max or walk.seconds > limits.direct_s_max:
         return None
     if limits.duration_s_max is not None and walk.seconds > limits.duration_s_max:
         return None

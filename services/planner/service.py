@@ -46,7 +46,12 @@ def build(context: ServiceContext) -> Service:
             Subscription(SailingCancelled, sailings.on_cancelled),
             Subscription(SailingStatusChanged, sailings.on_status_changed),
         ],
-        workers=[planner.in_force.follow, planner.in_force.follow_news, planner.searches.run],
+        workers=[
+            planner.in_force.follow,
+            planner.in_force.follow_news,
+            planner.bikes.follow,
+            planner.searches.run,
+        ],
         on_start=[open_first],
         on_stop=[planner.stop],
         readiness=planner.readiness,

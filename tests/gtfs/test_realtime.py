@@ -100,6 +100,34 @@ def test_damaged_messages_never_raise(content: st.DataObject) -> None:
     assert reading.message is not None or reading.notices.has_errors
 
 
+def test_texts_that_are_no_utf_8_are_texts_all_the_same() -> None:
+    """Found by fuzzing: the decoder hands such texts on as bytes."""
+    made = message()
+    made.entity.add(id="zz", is_deleted=True)
+    update = made.entity.add(id="zz").trip_update
+    for trip in (update.trip, made.entity.add(id="zz").alert.informed_entity.add(stop_id="zz").trip):
+        trip.trip_id = trip.route_id = trip.start_date = trip.start_time = "zz"
+    update.vehicle.id = "zz"
+    named = update.trip_properties
+    named.trip_id = named.start_date = named.start_time = named.trip_headsign = named.trip_short_name = "zz"
+    update.stop_time_update.add(stop_id="zz").stop_time_properties.assigned_stop_id = "zz"
+    made.entity[-1].alert.header_text.translation.add(text="zz", language="zz")
+    vehicle = made.entity.add(id="zz").vehicle
+    vehicle.vehicle.id = vehicle.stop_id = "zz"
+    vehicle.position.latitude = vehicle.position.longitude = 35
+    read = decode_message(made.SerializeToString().replace(b"zz", b"\xff\xfe")).message
+    assert read is not None
+    (told,), (alert,), (place,) = read.trip_updates, read.alerts, read.positions
+    texts = [
+        *read.deleted_ids, alert.alert_id, *alert.header, *alert.header.values(), *alert.stop_ids,
+        told.trip.trip_id, told.trip.route_id, told.vehicle_id, told.stops[0].stop_id,
+        told.stops[0].assigned_stop_id, place.vehicle_id, place.stop_id,
+    ]  # fmt: skip
+    assert {type(text) for text in texts} == {str}
+    assert told.new_trip is not None
+    assert (told.trip.start_date, told.trip.start_s, told.new_trip.start_s) == (None, None, None)
+
+
 @pytest.mark.real
 def test_caltrains_messages_match_its_feed(real_data: Path) -> None:
     folder = real_data / "realtime"

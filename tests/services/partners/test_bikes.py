@@ -14,6 +14,7 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from maas.ports import BikesPort
 from maas.sharing.nearby import distance_m, list_near
 from maas.sharing.records import SharingStation
 from services.demo.city.gbfs import Document, build_document
@@ -305,3 +306,20 @@ def test_near_stations_come_nearest_first_and_equal_ones_by_id() -> None:
         ("a", 200),
         ("b", 200),
     ]
+
+
+async def test_the_planner_hears_what_can_be_taken_and_left(town: Town) -> None:
+    port = town.house.services["partners"].ports[BikesPort]
+    assert await port.list_stations() == [], "a system that was never read has no stations"
+    await town.follow()
+    await town.until("read_at")
+    shown = {each["station_id"]: each for each in await town.near(f"{TOCHO}&radius_m=10000&limit=100")}
+    told = await port.list_stations()
+    assert len(told) == 12
+    assert shown.keys() <= {each.station_id for each in told}
+    for each in (each for each in told if each.station_id in shown):
+        assert (each.system_id, each.operator_id) == ("demo-cycle", "DemoCycle")
+        assert each.bikes == shown[each.station_id]["bikes_available"]
+        assert each.docks == shown[each.station_id]["docks_available"]
+    town.clock.set(NOON + timedelta(minutes=11))
+    assert {(each.bikes, each.docks) for each in await port.list_stations()} == {(None, None)}

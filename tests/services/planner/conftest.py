@@ -11,7 +11,7 @@ import pytest
 
 from gtfs.literal import literal_feed
 from gtfs.reader import read_feed
-from maas.ports import NetworkPort, PlannerPort, PublishedNetwork
+from maas.ports import BikesPort, NetworkPort, PlannerPort, PublishedNetwork, StationNow
 from routing.bounds import build_bounds
 from routing.build import build_network
 from routing.timetable import open_timetable
@@ -60,10 +60,25 @@ class NetworkOnPaper:
         return self.published
 
 
+class BikesOnPaper:
+    """A BikesPort whose stations are what the test says, or that fails."""
+
+    def __init__(self) -> None:
+        self.rows: list[StationNow] = []
+        self.fails: Exception | None = None
+
+    async def list_stations(self) -> list[StationNow]:
+        if self.fails is not None:
+            raise self.fails
+        return self.rows
+
+
 @dataclass
 class PlanningHouse:
     house: TestHouse
     paper: NetworkOnPaper
+    bikes: BikesOnPaper
+    clock: FixedClock
 
     @property
     def port(self) -> PlannerPort:
@@ -78,12 +93,12 @@ class PlanningHouse:
 async def planning(
     database_url: str, city_network: PublishedNetwork, tmp_path: Path
 ) -> AsyncIterator[PlanningHouse]:
-    paper = NetworkOnPaper(city_network)
+    paper, bikes, clock = NetworkOnPaper(city_network), BikesOnPaper(), FixedClock(EVENING)
     async with running_house(
         database_url,
         {"planner": build},
-        clock=FixedClock(EVENING),
+        clock=clock,
         data_dir=tmp_path,
-        ports={NetworkPort: paper},
+        ports={NetworkPort: paper, BikesPort: bikes},
     ) as house:
-        yield PlanningHouse(house, paper)
+        yield PlanningHouse(house, paper, bikes, clock)

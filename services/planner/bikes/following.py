@@ -1,0 +1,53 @@
+"""Follows what bike systems tell, so that no search waits for anybody.
+
+Idea      All stations are asked for every few seconds and kept as one `BikeStations`. While the port does not
+          answer, what was told last holds for some minutes, then nothing: a bike of an hour ago is none.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from maas.ports import BikesPort
+from services.planner.bikes.stations import BikeStations
+from services.platform.context import ServiceContext
+from services.platform.database import is_database_away
+from services.platform.errors import PortUnavailable
+
+log = structlog.get_logger()
+
+ASK_EVERY_S = 15.0
+KEPT_FOR = timedelta(minutes=10)
+
+
+class BikesNow:
+    """Holds what is known of bikes."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._stations = BikeStations()
+
+    def get(self) -> BikeStations:
+        """What is known; nothing while it is too old."""
+        told_at = self._stations.told_at
+        if told_at is not None and self._context.clock.now() - told_at > KEPT_FOR:
+            return BikeStations()
+        return self._stations
+
+    async def refresh(self) -> None:
+        """Ask now. Where nobody answers what is known stays."""
+        try:
+            rows = await self._context.ports.get(BikesPort).list_stations()
+        except Exception as error:
+            if not isinstance(error, PortUnavailable) and not is_database_away(error):
+                raise
+            log.info("bikes_not_known", reason=str(error))
+            return
+        self._stations = self._stations.renewed(rows, self._context.clock.now())
+
+    async def follow(self) -> None:
+        """For ever: ask every few seconds."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(ASK_EVERY_S)

@@ -1,0 +1,148 @@
+"""Where bikes can be taken and left now, laid out for searches.
+
+Problem   A search needs, within a millisecond, which stations a door is near, which stops a station is near,
+          and how long rides between stations take.
+Idea      `BikeStations` is what all systems told at one moment, as arrays; never changed once made. What
+          depends on the network as well, the stops near each station, is worked out once for each network.
+Rule      A bike is counted on for a journey that begins within an hour if one is there now, a place to leave
+          it if one is free now; later, wherever the station rents and takes back at all: nobody knows yet.
+          Where counts are not known (None) a station is taken for open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from maas.journeys import Place
+from maas.ports import StationNow
+from maas.sharing.records import name_in
+from routing.kernels.arrays import Int32
+from routing.streets.ways import BeelineWays, Manner, Profile
+from routing.timetable import Timetable
+
+COUNTED_FOR = timedelta(hours=1)
+WALK_S_MAX = 600
+"""The longest walk to a station, and from one."""
+_BOX_DEGREES = 0.012
+
+Flags = npt.NDArray[np.bool_]
+WAYS = BeelineWays()
+ON_A_BIKE = Manner(profile=Profile.BIKE)
+
+
+@dataclass(frozen=True, slots=True)
+class NearStops:
+    """Pairs of a station and a stop within a walk of one another: int32[n] each, seconds on foot."""
+
+    stations: Int32
+    stops: Int32
+    walk_s: Int32
+
+
+@dataclass(frozen=True)
+class BikeStations:
+    """All stations of all systems at one moment."""
+
+    rows: tuple[StationNow, ...] = ()
+    told_at: datetime | None = None
+    _near_stops: dict[int, tuple[Timetable, NearStops]] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def lat(self) -> npt.NDArray[np.float64]:
+        """float64[n], degrees."""
+        return np.array([row.lat for row in self.rows], dtype=np.float64)
+
+    @cached_property
+    def lon(self) -> npt.NDArray[np.float64]:
+        """float64[n], degrees."""
+        return np.array([row.lon for row in self.rows], dtype=np.float64)
+
+    @cached_property
+    def systems(self) -> Int32:
+        """int32[n]: the same number for stations of one system."""
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(row.system_id, len(numbers)) for row in self.rows]
+        return np.array(found, dtype=np.int32)
+
+    @cached_property
+    def _by_id(self) -> dict[str, int]:
+        return {station_key(row): i for i, row in enumerate(self.rows)}
+
+    def renewed(self, rows: Sequence[StationNow], told_at: datetime) -> "BikeStations":
+        """What is told later. Where the stations are the same, what was worked out of them is kept."""
+        kept = self._near_stops if [_where(row) for row in rows] == [_where(row) for row in self.rows] else {}
+        return BikeStations(tuple(rows), told_at, kept)
+
+    def find(self, key: str) -> int | None:
+        """The station with this `system:station`, or None."""
+        return self._by_id.get(key)
+
+    def can_take(self, departs_at: datetime) -> Flags:
+        """bool[n]: where a bike may be counted on by whoever sets out then."""
+        return self._has([row.bikes for row in self.rows], departs_at)
+
+    def can_leave(self, departs_at: datetime) -> Flags:
+        """bool[n]: where it may be left, likewise."""
+        return self._has([row.docks for row in self.rows], departs_at)
+
+    def _has(self, counts: Sequence[int | None], departs_at: datetime) -> Flags:
+        is_soon = self.told_at is not None and departs_at - self.told_at < COUNTED_FOR
+        return np.array([not is_soon or count is None or count > 0 for count in counts], dtype=np.bool_)
+
+    def near_stops(self, timetable: Timetable) -> NearStops:
+        """Which stops are near which stations; kept for the network asked for last."""
+        key = id(timetable.stops)
+        kept = self._near_stops.get(key)
+        if kept is None:
+            found = _find_near_stops(self, timetable)
+            self._near_stops.clear()
+            self._near_stops[key] = kept = (timetable, found)
+        return kept[1]
+
+    def place(self, station: int, language: str) -> Place:
+        """The station as a place; its id carries its system's, `system:station`."""
+        row = self.rows[station]
+        return Place(
+            name=name_in(row.names, language),
+            lat=row.lat,
+            lon=row.lon,
+            stop_id=station_key(row),
+            is_bike_station=True,
+        )
+
+
+NO_BIKES = BikeStations()
+
+
+def station_key(row: StationNow) -> str:
+    """The public id of a station."""
+    return f"{row.system_id}:{row.station_id}"
+
+
+def _where(row: StationNow) -> tuple[str, float, float]:
+    return station_key(row), row.lat, row.lon
+
+
+def _find_near_stops(stations: BikeStations, timetable: Timetable) -> NearStops:
+    at, stops, walk_s = [], [], []
+    for station, row in enumerate(stations.rows):
+        # Degrees are cheap to compare, and a walk of ten minutes is less than a hundredth of one each way.
+        box = np.flatnonzero(
+            (np.abs(timetable.stops.lat - row.lat) < _BOX_DEGREES)
+            & (np.abs(timetable.stops.lon - row.lon) < 2 * _BOX_DEGREES)
+        )
+        reached = WAYS.measure(
+            row.lat, row.lon, timetable.stops.lat[box], timetable.stops.lon[box], limit_s=WALK_S_MAX
+        )
+        is_near = reached.seconds >= 0
+        stops.append(box[is_near])
+        walk_s.append(reached.seconds[is_near])
+        at.append(np.full(int(is_near.sum()), station))
+    empty = np.empty(0, dtype=np.int32)
+    return NearStops(
+        *(np.concatenate([empty, *parts]).astype(np.int32) for parts in (at, stops, walk_s)),
+    )
