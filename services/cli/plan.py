@@ -32,6 +32,7 @@ _SIGNS = {
     "TRAM": "路面電車 tram",
     "BUS": "バス bus",
     "FERRY": "船 ship",
+    "RENTAL": "シェアサイクル shared bike",
 }
 _MEDIA = {"ic": "IC", "ticket": "きっぷ ticket", "card": "タッチ決済 card", "app": "アプリ app"}
 
@@ -43,6 +44,7 @@ def plan(
     at: Annotated[str, typer.Option(help="Local time, such as 2026-05-20T20:00; default: now.")] = "",
     arrive_by: Annotated[bool, typer.Option("--arrive-by", help="Be there by --at.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="The cheapest journey first.")] = False,
+    bike: Annotated[bool, typer.Option("--bike", help="Shared bikes too, where walks are.")] = False,
     language: Annotated[str, typer.Option(help="Names in ja, en, ko, zh-Hans where known.")] = "",
     count: Annotated[int, typer.Option(help="Journeys at least, if there are so many.", min=1, max=20)] = 3,
     map_file: Annotated[
@@ -56,6 +58,7 @@ def plan(
       maas plan 都庁前 大島 --at 2026-05-20T20:00
       maas plan Tochomae Takeshiba --language en
       maas plan 都庁前 竹芝 --cheapest
+      maas plan 35.6896,139.6923 竹芝 --bike
       maas plan 都庁前 大島 --map journeys.svg
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
     """
@@ -71,6 +74,8 @@ def plan(
     }
     if cheapest:
         query["rank"] = "price"
+    if bike:
+        query |= dict.fromkeys(("preTransitModes", "postTransitModes", "directModes"), "WALK,RENTAL")
     if at:
         query["time"] = _checked_time(at)
     if language:
@@ -158,10 +163,16 @@ def _row(leg: dict[str, Any], journey_starts: datetime) -> tuple[Text, ...]:
     if leg.get("interlineWithPreviousLeg"):
         sign = f"{sign} (そのまま stay seated)"
     if leg["mode"] == "WALK":
-        line = f"{round(leg['distance'])} m" + (" (推定 estimate)" if leg.get("isEstimate") else "")
+        line = _distance(leg)
+    elif leg["mode"] == "RENTAL":
+        line = f"{line} {_distance(leg)}"
     style = "dim" if leg["mode"] == "WALK" else ""
     places = f"{leg['from']['name']} → {leg['to']['name']}"
     return tuple(Text(text, style=style) for text in (times, sign, places, line))
+
+
+def _distance(leg: dict[str, Any]) -> str:
+    return f"{round(leg['distance'])} m" + (" (推定 estimate)" if leg.get("isEstimate") else "")
 
 
 def _price_line(itinerary: dict[str, Any]) -> Text:

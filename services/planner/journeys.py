@@ -15,7 +15,6 @@ from typing import Any
 
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
-from maas.sharing.records import name_in
 from routing.journey import Rental, StopIdx, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
@@ -285,7 +284,6 @@ def tell_way(leg: WalkLeg, start: Place, goal: Place, bikes: BikeStations, langu
     taken, left = bikes.place(pickup, language), bikes.place(dropoff, language)
     rides_at = leg.departs_at + timedelta(seconds=leg.rental.walk_to_s)
     leaves_at = rides_at + timedelta(seconds=leg.rental.ride_s)
-    row = bikes.rows[pickup]
     ride = Leg(
         mode=Mode.BIKE,
         origin=taken,
@@ -293,8 +291,8 @@ def tell_way(leg: WalkLeg, start: Place, goal: Place, bikes: BikeStations, langu
         departs_at=rides_at,
         arrives_at=leaves_at,
         distance_m=ridden_m(bikes, pickup, dropoff),
-        operator_id=row.operator_id,
-        route_name=name_in(row.system_names, language),
+        operator_id=bikes.rows[pickup].operator_id,
+        route_name=bikes.system_name(pickup, language),
         is_estimate=True,
     )
     walks = [_foot(start, taken, leg.departs_at, rides_at), _foot(left, goal, leaves_at, leg.arrives_at)]

@@ -12,9 +12,13 @@ SECRETS = {"MAAS_SERVICE_SECRET": "s", "POSTGRES_PASSWORD": "p"}
 
 
 def settings_of(service: dict[str, Any]) -> Settings:
-    """What the container's process will read, with docker's ${NAME:?message} filled in."""
+    """What the container's process will read, with docker's ${NAME:?message} and ${NAME:-default} filled in."""
     environ = {
-        name: re.sub(r"\$\{(\w+)[^}]*\}", lambda found: SECRETS.get(found[1], ""), str(value))
+        name: re.sub(
+            r"\$\{(\w+)(?::-([^}]*)|[^}]*)\}",
+            lambda found: SECRETS.get(found[1], found[2] or ""),
+            str(value),
+        )
         for name, value in service["environment"].items()
     }
     return Settings.from_environment(environ)

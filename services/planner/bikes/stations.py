@@ -27,6 +27,8 @@ from routing.timetable import Timetable
 COUNTED_FOR = timedelta(hours=1)
 WALK_S_MAX = 600
 """The longest walk to a station, and from one."""
+OWN_LANGUAGE = "ja"
+"""What names are told in where no language is asked for, as the feeds' own names are."""
 _BOX_DEGREES = 0.012
 
 Flags = npt.NDArray[np.bool_]
@@ -103,11 +105,15 @@ class BikeStations:
             self._near_stops[key] = kept = (timetable, found)
         return kept[1]
 
+    def system_name(self, station: int, language: str) -> str:
+        """What the station's system is called."""
+        return name_in(self.rows[station].system_names, language or OWN_LANGUAGE)
+
     def place(self, station: int, language: str) -> Place:
         """The station as a place; its id carries its system's, `system:station`."""
         row = self.rows[station]
         return Place(
-            name=name_in(row.names, language),
+            name=name_in(row.names, language or OWN_LANGUAGE),
             lat=row.lat,
             lon=row.lon,
             stop_id=station_key(row),

@@ -239,6 +239,7 @@ async def test_a_rental_in_the_words_of_motis_with_its_price(planning: PlanningH
         assert ride["rental"]["fromStationName"] == ride["from"]["name"]
         assert {ride["from"]["vertexType"], ride["to"]["vertexType"]} == {"BIKESHARE"}
         assert "stopId" not in ride["from"]
+        assert ride["rental"]["systemName"] == "実証シェアサイクル"
         assert itinerary["transfers"] == sum("tripId" in leg for leg in itinerary["legs"]) - 1
         adult = next(
             each for each in itinerary["prices"] if (each["rider"], each["medium"]) == ("adult", "ic")
