@@ -4,14 +4,12 @@ Problem   Somebody takes no ships, or only buses; to drop journeys from an answe
           worse than them, and they are what is wanted.
 Idea      A router of the same arrays, in which lines of other modes run on no day. A line that has runs of
           several modes (a bus in a tram's stead) keeps running, and the unwanted trips are cancelled instead.
-          Bounds hold on: with fewer trips nothing gets faster. The last few routers are kept.
+          Bounds hold on: with fewer trips nothing gets faster.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -19,31 +17,7 @@ import numpy.typing as npt
 from maas.journeys import Mode
 from routing.raptor import Router
 from routing.timetable import Timetable
-from services.planner.modes import is_any_scheduled, mode_of
-
-_KEPT = 8
-"""Routers kept; each holds the windows that it laid out."""
-
-
-class ModeFilter:
-    """Routers of one network by the modes they may use. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._routers: OrderedDict[frozenset[Mode], Router] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, router: Router, modes: frozenset[Mode]) -> Router:
-        """The router that uses these modes only; the one given, if they are all."""
-        if is_any_scheduled(modes):
-            return router
-        with self._lock:
-            found = self._routers.get(modes)
-            if found is None:
-                found = self._routers[modes] = build_filtered(router, modes)
-                while len(self._routers) > _KEPT:
-                    self._routers.popitem(last=False)
-            self._routers.move_to_end(modes)
-            return found
+from services.planner.modes import mode_of
 
 
 def build_filtered(router: Router, modes: frozenset[Mode]) -> Router:

@@ -27,9 +27,9 @@ from routing.timetable import open_timetable
 from services.planner.journeys import Teller
 from services.planner.live.state import LiveState, build_router, build_state
 from services.planner.live.store import LiveNews, LiveStore
-from services.planner.mode_filter import ModeFilter
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews, SailingStore
+from services.planner.variants import Variants
 from services.platform.context import ServiceContext
 
 log = structlog.get_logger()
@@ -56,7 +56,7 @@ class Network:
     refunds: RefundRules | None
     news: SailingNews = field(default_factory=SailingNews)
     live: LiveState = field(default_factory=LiveState)
-    mode_filter: ModeFilter = field(default_factory=ModeFilter, init=False)
+    variants: Variants = field(default_factory=Variants, init=False)
 
     @property
     def snapshot_version(self) -> str:

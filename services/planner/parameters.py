@@ -10,12 +10,13 @@ Source    MOTIS OpenAPI 2.x.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from routing.transfer_rules import TransferRule
 from services.planner.modes import MotisMode
 from services.platform.problem import Problem
 
@@ -51,15 +52,11 @@ _ANY_RENTAL = _only(
 _ANY_BICYCLE = _only(_ANY_RENTAL.reason, "BICYCLE")
 _NO_STREETS = _only("walks are estimated from the beeline, not routed on streets", "false")
 _ON_FOOT = _only("reach is told for those who walk to the first stop and from the last", "WALK")
-_CHANGES = "the time for an interchange is the network's own"
 
 NOT_OFFERED: Mapping[str, NotOffered] = {
     "radius": _only("stops are found by id or name, and walks are limited by their time"),
     "via": _only("searches have no via stops yet; search to the stop, then on from there"),
     "viaMinimumStay": _only("searches have no via stops yet", "0"),
-    "minTransferTime": _only(_CHANGES, "0"),
-    "additionalTransferTime": _only(_CHANGES, "0"),
-    "transferTimeFactor": _only(_CHANGES, "1", "1.0"),
     "pedestrianProfile": _only("the network does not know where steps are", "FOOT"),
     "pedestrianSpeed": _only("walks between stops are timed when the network is compiled"),
     "cyclingSpeed": _only("rides on shared bikes are estimated at one speed"),
@@ -146,6 +143,35 @@ LocationTypes = Annotated[
     BeforeValidator(split_list),
     Field(max_length=10),
 ]
+
+
+TransferMinutes = Annotated[int, Field(ge=0, le=120, description="Minutes.")]
+TransferFactor = Annotated[float, Field(ge=1, le=10, allow_inf_nan=False)]
+
+
+class TimesTransfers(Protocol):
+    """A query that says how long interchanges take."""
+
+    @property
+    def min_transfer_time(self) -> int:
+        """Minutes at least."""
+
+    @property
+    def additional_transfer_time(self) -> int:
+        """Minutes besides."""
+
+    @property
+    def transfer_time_factor(self) -> float:
+        """Times the network's own."""
+
+
+def rule_meant(query: TimesTransfers) -> TransferRule:
+    """What the query asks of interchanges."""
+    return TransferRule(
+        factor=query.transfer_time_factor,
+        additional_s=query.additional_transfer_time * 60,
+        min_s=query.min_transfer_time * 60,
+    )
 
 
 class MotisQuery(BaseModel):

@@ -16,6 +16,9 @@ from services.planner.parameters import (
     Modes,
     MotisQuery,
     PlaceText,
+    TransferFactor,
+    TransferMinutes,
+    rule_meant,
 )
 from services.planner.search import DIRECT_S_MAX, WALK_S_MAX, Limits
 from services.platform.problem import Problem
@@ -54,6 +57,9 @@ class PlanQuery(MotisQuery):
     max_post_transit_time: WalkSeconds | None = None
     max_direct_time: WalkSeconds = WALK_S_MAX
     fastest_direct_factor: float = Field(default=1.0, ge=0, le=1_000, allow_inf_nan=False)
+    min_transfer_time: TransferMinutes = 0
+    additional_transfer_time: TransferMinutes = 0
+    transfer_time_factor: TransferFactor = 1.0
     max_matching_distance: MatchingDistance = 250
     language: Languages = ()
     detailed_legs: bool = True
@@ -85,6 +91,7 @@ class PlanQuery(MotisQuery):
             egress_s_max=self.max_post_transit_time,
             direct_s_max=self.max_direct_time if self.direct_modes else 0,
             direct_factor=self.fastest_direct_factor,
+            rule=rule_meant(self),
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
             direct_by=_ways_meant("directModes", self.direct_modes),

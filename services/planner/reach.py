@@ -18,7 +18,16 @@ from routing.reach import LIMIT_S_MAX, find_reach
 from services.planner.modes import MotisMode, modes_meant
 from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
-from services.planner.parameters import Languages, MatchingDistance, Modes, MotisQuery, PlaceText
+from services.planner.parameters import (
+    Languages,
+    MatchingDistance,
+    Modes,
+    MotisQuery,
+    PlaceText,
+    TransferFactor,
+    TransferMinutes,
+    rule_meant,
+)
 from services.planner.places import End
 from services.planner.search import DIRECT_S_MAX, INTERCHANGES_MAX, Limits, list_ways, near_ways
 from services.platform.problem import Problem
@@ -37,6 +46,9 @@ class ReachQuery(MotisQuery):
     transit_modes: Modes = (MotisMode.TRANSIT,)
     max_pre_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
     max_post_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
+    min_transfer_time: TransferMinutes = 0
+    additional_transfer_time: TransferMinutes = 0
+    transfer_time_factor: TransferFactor = 1.0
     max_matching_distance: MatchingDistance = 250
     language: Languages = ()
 
@@ -54,7 +66,10 @@ class ReachQuery(MotisQuery):
             )
         any_mode = MotisMode.TRANSIT in self.transit_modes
         return Limits(
-            modes=None if any_mode else modes_meant(self.transit_modes), access_s_max=near, egress_s_max=near
+            modes=None if any_mode else modes_meant(self.transit_modes),
+            access_s_max=near,
+            egress_s_max=near,
+            rule=rule_meant(self),
         )
 
 
@@ -91,9 +106,7 @@ def tell_reach(network: Network, request: ReachRequest) -> ReachMessage:
     """Find and tell. Raises OutsideFeedDates."""
     limits = request.limits
     ways = near_ways(list_ways(network, request.one, is_egress=request.arrive_by), limits.access_s_max)
-    router = network.router
-    if limits.modes is not None:
-        router = network.mode_filter.get(router, limits.modes)
+    router = network.variants.get(network.router, modes=limits.modes, rule=limits.rule)
     try:
         reach = find_reach(
             router,

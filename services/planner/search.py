@@ -21,6 +21,7 @@ from routing.errors import OutsideDates
 from routing.journey import Access, FoundJourney, resolve, service_day_start
 from routing.raptor import Query, list_access, list_egress
 from routing.streets.beeline import estimate_walk, list_access_near
+from routing.transfer_rules import AS_PLANNED, TransferRule
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.bikes.ways import find_rental, list_rental_ways
 from services.planner.network import Network
@@ -50,6 +51,7 @@ class Limits:
     egress_s_max     likewise from the last stop
     direct_s_max     the walk all the way; 0: none is wanted
     direct_factor    a ride is kept while it takes less than so many times the direct walk
+    rule             how long interchanges take
     *_by             how ways to the first stop, from the last and all the way may be made
     """
 
@@ -59,6 +61,7 @@ class Limits:
     egress_s_max: int | None = None
     direct_s_max: int = WALK_S_MAX
     direct_factor: float = 1.0
+    rule: TransferRule = AS_PLANNED
     access_by: frozenset[Mode] = ON_FOOT
     egress_by: frozenset[Mode] = ON_FOOT
     direct_by: frozenset[Mode] = ON_FOOT
@@ -215,8 +218,7 @@ class _Sought:
             arrive_by=self.request.arrive_by,
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
-        if limits.modes is not None:
-            router = self.network.mode_filter.get(router, limits.modes)
+        router = self.network.variants.get(router, modes=limits.modes, rule=limits.rule)
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
         except OutsideDates as error:

@@ -12,7 +12,7 @@ SECRETS = {"MAAS_SERVICE_SECRET": "s", "POSTGRES_PASSWORD": "p"}
 
 
 def settings_of(service: dict[str, Any]) -> Settings:
-    """What the container's process will read, with docker's ${NAME:?message} and ${NAME:-default} filled in."""
+    """What the container's process will read, with docker's ${NAME:?message} and ${NAME:-default} filled."""
     environ = {
         name: re.sub(
             r"\$\{(\w+)(?::-([^}]*)|[^}]*)\}",

@@ -120,6 +120,36 @@ def test_longer_journeys_than_wanted_are_left_out(city: Network) -> None:
     assert all(journey.arrives_at - journey.departs_at <= limit for journey in kept)
 
 
+async def test_interchanges_have_the_time_wanted(planning: PlanningHouse) -> None:
+    ends = ENDS | {"toPlace": "豊洲", "numItineraries": "8"}
+    for asked, least_s in (
+        ({"minTransferTime": "20"}, lambda own_s: max(own_s, 20 * 60)),
+        ({"additionalTransferTime": "15"}, lambda own_s: own_s + 15 * 60),
+        ({"transferTimeFactor": "4"}, lambda own_s: 4 * own_s),
+    ):
+        _, body = await get(planning, "/api/v6/plan", **ends, **asked)
+        changes = [change for each in body["itineraries"] for change in pairwise(list_rides(each))]
+        assert changes, asked
+        for before, after, own_s in ((*change, walk_between(body, *change)) for change in changes):
+            gap = datetime.fromisoformat(after["startTime"]) - datetime.fromisoformat(before["endTime"])
+            assert after["interlineWithPreviousLeg"] or gap.total_seconds() >= least_s(own_s), asked
+    status, body = await get(planning, "/api/v6/plan", **ends, transferTimeFactor="0.5")
+    assert (status, body["code"]) == (422, "validation_failed")
+
+
+def list_rides(itinerary: Any) -> list[Any]:
+    return [leg for leg in itinerary["legs"] if "tripId" in leg]
+
+
+def walk_between(body: Any, before: Any, after: Any) -> int:
+    """The network's own walk between two rides, as it is told."""
+    for each in body["itineraries"]:
+        for first, walk, second in zip(each["legs"], each["legs"][1:], each["legs"][2:], strict=False):
+            if (first, second) == (before, after):
+                return int(walk["duration"])
+    return 0
+
+
 async def test_the_walks_are_as_short_as_wanted(planning: PlanningHouse) -> None:
     point = {**ENDS, "fromPlace": "35.6905,139.6990"}
     _, free = await get(planning, "/api/v6/plan", **point)
