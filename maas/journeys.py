@@ -79,6 +79,7 @@ class Leg:
     `is_live` says that the operator told how the trip runs now; `planned_*` are what the timetable says where
     it runs otherwise, else None. A trip that is not `is_scheduled` runs beside the timetable.
     `alerts` are messages of operators that concern the ride.
+    `takes_bikes` and `takes_wheelchairs` are what the operator says of the trip, None where it says nothing.
     """
 
     mode: Mode
@@ -105,6 +106,8 @@ class Leg:
     planned_departs_at: datetime | None = None
     planned_arrives_at: datetime | None = None
     alerts: tuple[ServiceAlert, ...] = ()
+    takes_bikes: bool | None = None
+    takes_wheelchairs: bool | None = None
 
     @property
     def is_transit(self) -> bool:

@@ -22,6 +22,9 @@ from routing.lines import PART_START, Calls, build_lines, gather_slices
 from routing.runs import chain_trips
 from routing.strings import build_strings
 from routing.timetable import (
+    NO,
+    UNKNOWN,
+    YES,
     Names,
     Parts,
     Routes,
@@ -66,6 +69,7 @@ class FeedColumns:
     arrivals: Int32
     departures: Int32
     flags: npt.NDArray[np.uint8]
+    call_sequences: Int32
     links: list[tuple[int, int]]
     links_left_out: int
     trips_left_out: int
@@ -290,6 +294,9 @@ def _join_trips(
         headsigns=headsigns,
         names=trip_names,
         feeds=_feed_of(parts, "trips"),
+        bikes=_known(parts, "bikes_allowed"),
+        wheelchairs=_known(parts, "wheelchair_accessible"),
+        **_join_sequences(parts),
     )
     kinds, agencies = (np.array(column, dtype=np.int32) for column in zip(*routes, strict=True))
     return Routes(types=kinds, agencies=agencies), trips, texts
@@ -300,6 +307,25 @@ def _number(parts: Sequence[FeedColumns], column: str) -> tuple[Int32, list[str]
     numbers = {"": 0}
     of_trips = [numbers.setdefault(text or "", len(numbers)) for part in parts for text in part.trips[column]]
     return np.array(of_trips, dtype=np.int32), list(numbers)
+
+
+def _known(parts: Sequence[FeedColumns], column: str) -> npt.NDArray[np.uint8]:
+    """What trips say of bikes or wheelchairs; a value that GTFS does not know says nothing."""
+    told = np.concatenate([part.trips[column].fill_null(UNKNOWN).to_numpy() for part in parts])
+    return np.where((told == YES) | (told == NO), told, UNKNOWN).astype(np.uint8)
+
+
+def _join_sequences(parts: Sequence[FeedColumns]) -> dict[str, Int32]:
+    """The stop_sequences of trips that do not count 1, 2, 3 ... as most feeds do."""
+    counts, kept = [], []
+    for part in parts:
+        begins, lengths = part.call_offsets[:-1], np.diff(part.call_offsets)
+        counted = np.arange(len(part.call_sequences)) - np.repeat(begins, lengths) + 1
+        is_own = ~np.logical_and.reduceat(part.call_sequences == counted, begins)
+        counts.append(np.where(is_own, lengths, 0))
+        kept.append(part.call_sequences[np.repeat(is_own, lengths)])
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts)))).astype(np.int32)
+    return {"sequence_offsets": offsets, "sequences": np.concatenate(kept).astype(np.int32)}
 
 
 def _operators_of(lines: Lines, line_parts: Parts, trips: Trips, routes: Routes, *, stop_count: int) -> Int32:
@@ -344,6 +370,10 @@ def _index_trips(line_parts: Parts, line_of: npt.NDArray[np.int64], trip_count: 
         headsigns=empty,
         names=empty,
         feeds=empty,
+        bikes=empty.astype(np.uint8),
+        wheelchairs=empty.astype(np.uint8),
+        sequence_offsets=empty,
+        sequences=empty,
         run_offsets=offsets.astype(np.int32),
         run_lines=line[order].astype(np.int32),
         runs=run[order].astype(np.int32),

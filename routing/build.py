@@ -204,6 +204,7 @@ def _reduce_feed(feed: Feed, masks: dict[str, int]) -> FeedColumns:
         arrivals=local["arrival_time"].to_numpy().astype(np.int32),
         departures=local["departure_time"].to_numpy().astype(np.int32),
         flags=np.where(is_ship, flags | CHECKS_IN, flags).astype(np.uint8),
+        call_sequences=local["stop_sequence"].to_numpy().astype(np.int32),
         links=[],
         links_left_out=0,
         trips_left_out=left_out,

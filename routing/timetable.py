@@ -26,7 +26,11 @@ from routing.errors import NetworkUnreadable, OutsideDates
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
 from routing.strings import Strings, check_strings, find_string, iterate_strings
 
-FORMAT = 3
+FORMAT = 4
+
+
+UNKNOWN, YES, NO = 0, 1, 2
+"""What GTFS says of a trip's bikes and wheelchairs."""
 
 
 class Stops(NamedTuple):
@@ -84,6 +88,10 @@ class Trips(NamedTuple):
     headsigns    int32[T]    index into `headsigns`
     names        int32[T]    index into `trip_names`: the trip's own name (a ship's, a train's number)
     feeds        int32[T]
+    bikes        uint8[T]    whether bikes may be taken along: UNKNOWN, YES or NO, as GTFS counts
+    wheelchairs  uint8[T]    whether somebody in a wheelchair can ride, likewise
+    sequence_offsets  int32[T+1]  trip t's calls have the stop_sequences
+    sequences    int32[]     sequences[sequence_offsets[t] : sequence_offsets[t+1]]; none where 1, 2, 3 ...
     run_offsets  int32[T+1]  trip t is part of the runs [run_offsets[t], run_offsets[t+1]) of the next three:
     run_lines    int32[]     the line,
     runs         int32[]     the run within it,
@@ -94,6 +102,10 @@ class Trips(NamedTuple):
     headsigns: Int32
     names: Int32
     feeds: Int32
+    bikes: npt.NDArray[np.uint8]
+    wheelchairs: npt.NDArray[np.uint8]
+    sequence_offsets: Int32
+    sequences: Int32
     run_offsets: Int32
     run_lines: Int32
     runs: Int32
@@ -205,6 +217,17 @@ class Timetable:
     def find_stop(self, stop_id: str) -> int | None:
         """The stop of that public id, or None."""
         return find_string(self.stop_ids, stop_id)
+
+    def find_call(self, trip: int, stop_sequence: int) -> int | None:
+        """Which of the trip's calls, counted from 0, has this stop_sequence; None if none has.
+
+        Where the feed counts 1, 2, 3 ... it is for the caller to see that the trip has so many calls.
+        """
+        begin, end = self.trips.sequence_offsets[trip : trip + 2].tolist()
+        if begin == end:
+            return stop_sequence - 1 if stop_sequence >= 1 else None
+        at = np.flatnonzero(self.trips.sequences[begin:end] == stop_sequence)
+        return int(at[0]) if len(at) else None
 
     def find_station(self, station_id: str) -> int | None:
         """The station of that public id, or None."""
@@ -417,6 +440,12 @@ def _check_parts(timetable: Timetable) -> None:
     assert (np.diff(parts.trip_offsets) == run_counts * np.diff(parts.offsets)).all(), "a trip a part a run"
     assert ((parts.trips >= 0) & (parts.trips < len(trips.routes))).all(), "a part is a trip"
     _check_offsets(trips.run_offsets, owners=len(trips.routes), owned=len(trips.runs), what="trip runs")
+    _check_offsets(
+        trips.sequence_offsets, owners=len(trips.routes), owned=len(trips.sequences), what="stop sequences"
+    )
+    for column in (trips.bikes, trips.wheelchairs):
+        assert len(column) == len(trips.routes), "every trip says what it takes, or that nobody knows"
+        assert (column <= NO).all(), "it is unknown, yes or no"
     assert ((lines.patterns >= 0) & (lines.patterns < timetable.days.active.shape[0])).all(), "days are known"
     stations = timetable.stations
     _check_offsets(stations.offsets, owners=len(stations.lat), owned=len(stations.stops), what="stations")

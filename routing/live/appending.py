@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from routing.kernels.arrays import MAY_BOARD, Int32, Lines
 from routing.strings import append_strings
-from routing.timetable import Parts, Timetable, Trips, index_boardings, mirror_lines
+from routing.timetable import UNKNOWN, Parts, Timetable, Trips, index_boardings, mirror_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ def append_trips(timetable: Timetable, trips: Sequence[NewTrip]) -> Timetable:
     headsigns = len(timetable.headsigns.order)
     names = len(timetable.trip_names.order)
     count = len(trips)
+    unknown = np.full(count, UNKNOWN, dtype=np.uint8)
     return replace(
         timetable,
         trip_ids=append_strings(timetable.trip_ids, [each.trip_id for each in trips]),
@@ -62,6 +63,9 @@ def append_trips(timetable: Timetable, trips: Sequence[NewTrip]) -> Timetable:
             headsigns=_append(known.headsigns, range(headsigns, headsigns + count)),
             names=_append(known.names, range(names, names + count)),
             feeds=_append(known.feeds, [each.feed for each in trips]),
+            bikes=np.concatenate([known.bikes, unknown]),
+            wheelchairs=np.concatenate([known.wheelchairs, unknown]),
+            sequence_offsets=_append(known.sequence_offsets, [int(known.sequence_offsets[-1])] * count),
             run_offsets=_append(known.run_offsets, [last] * count),
         ),
     )

@@ -3,9 +3,9 @@
 Problem   A traveller at a stop asks what comes next; what is cancelled must be seen to be cancelled.
 Idea      routing/board.py finds the calls, the teller names each trip. A page ends with an instant, so the
           next one begins with the second after it and nothing falls between.
-Unknown   Networks do not keep whether a trip takes wheelchairs or bikes, nor agencies' addresses, nor in
-          which direction a trip counts: `wheelchairAccessible` and `bikesAllowed` say no more than "not
-          known to", and the texts are empty.
+Unknown   Networks do not keep agencies' addresses, nor in which direction a trip counts: the texts are
+          empty. Where an operator does not say whether a trip takes wheelchairs or bikes, `NOT_ACCESSIBLE`
+          and `bikesAllowed` false mean "not known to"; a leg of a journey leaves them out.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,10 @@ from routing.board import StopCall, list_calls
 from routing.errors import OutsideDates
 from services.planner.modes import MOTIS_MODES
 from services.planner.motis import (
+    Accessibility,
     MotisMessage,
     PlaceMessage,
+    accessibility,
     dated_trip_id,
     list_alert_messages,
     place_message,
@@ -73,7 +75,7 @@ class StopTimeMessage(MotisMessage):
     cancelled: bool
     trip_cancelled: bool
     bikes_allowed: bool = False
-    wheelchair_accessible: Literal["NOT_ACCESSIBLE"] = "NOT_ACCESSIBLE"
+    wheelchair_accessible: Accessibility = "NOT_ACCESSIBLE"
     reservation: Literal["NONE"] = "NONE"
     status: Literal["conditional"] | None = None
     status_reason: str | None = None
@@ -170,6 +172,8 @@ def _stop_time(
         pickup_dropoff_type="NOT_ALLOWED" if call.is_cancelled else "NORMAL",
         cancelled=call.is_cancelled,
         trip_cancelled=call.is_cancelled,
+        bikes_allowed=bool(leg.takes_bikes),
+        wheelchair_accessible=accessibility(leg) or "NOT_ACCESSIBLE",
         status=_status(leg),
         status_reason=leg.condition,
     )

@@ -18,7 +18,7 @@ from maas.journeys import Journey, Leg, Mode, PassedStop, Place
 from routing.journey import Rental, StopIdx, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
-from routing.timetable import Timetable
+from routing.timetable import NO, UNKNOWN, YES, Timetable
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.bikes.ways import rebuild_rental, ridden_m
 from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, encode, end_code, stations_of
@@ -27,6 +27,8 @@ from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews
+
+_SAID = {UNKNOWN: None, YES: True, NO: False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Teller:
             planned_departs_at=None if planned is None else planned.departs_at,
             planned_arrives_at=None if planned is None else planned.arrives_at,
             alerts=tell_alerts(alerts, language),
+            takes_bikes=_SAID[int(timetable.trips.bikes[leg.trip])],
+            takes_wheelchairs=_SAID[int(timetable.trips.wheelchairs[leg.trip])],
         )
 
     def _passed_stops(self, leg: TripLeg, planned: TripLeg | None, language: str) -> tuple[PassedStop, ...]:

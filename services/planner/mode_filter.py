@@ -1,4 +1,4 @@
-"""Searches that use some modes only.
+"""Searches that use some trips only: of some modes, or those that take bikes.
 
 Problem   Somebody takes no ships, or only buses; to drop journeys from an answer would lose those that were
           worse than them, and they are what is wanted.
@@ -16,14 +16,21 @@ import numpy.typing as npt
 
 from maas.journeys import Mode
 from routing.raptor import Router
-from routing.timetable import Timetable
+from routing.timetable import YES, Timetable
 from services.planner.modes import mode_of
 
 
-def build_filtered(router: Router, modes: frozenset[Mode]) -> Router:
-    """A router of the same network, less what is cancelled, without trips of other modes."""
+def build_filtered(router: Router, modes: frozenset[Mode] | None, *, takes_bikes: bool = False) -> Router:
+    """A router of the same network, less what is cancelled, without trips of other modes (None: of any).
+
+    If takes_bikes, without those either of which the operator does not say that bikes may be taken along.
+    """
     timetable = router.timetable
-    wanted = _wanted_trips(timetable, modes)
+    wanted = np.ones(len(timetable.trips.routes), dtype=np.bool_)
+    if modes is not None:
+        wanted &= _wanted_trips(timetable, modes)
+    if takes_bikes:
+        wanted &= timetable.trips.bikes == YES
     line_of = np.repeat(np.arange(timetable.line_count), np.diff(timetable.parts.trip_offsets))
     of_runs = wanted[timetable.parts.trips]
     any_wanted = np.zeros(timetable.line_count, dtype=np.bool_)

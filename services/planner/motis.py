@@ -29,6 +29,9 @@ _STEPS_KEPT = 65_536
 """Steps from one stop to the next, as they are written in lines: the same ones again and again."""
 
 
+Accessibility = Literal["ACCESSIBLE", "NOT_ACCESSIBLE"]
+
+
 class Message(BaseModel):
     """Strict and frozen, in our own REST's style."""
 
@@ -126,6 +129,8 @@ class LegMessage(MotisMessage):
     status: Literal["conditional"] | None = None
     status_reason: str | None = None
     alerts: list[AlertMessage] | None = None
+    bikes_allowed: bool | None = None
+    wheelchair_accessible: Accessibility | None = None
     intermediate_stops: list[PlaceMessage] | None = None
     rental: RentalMessage | None = None
     leg_geometry: PolylineMessage
@@ -316,6 +321,8 @@ def leg_message(
         status=None if leg.condition is None else "conditional",
         status_reason=leg.condition,
         alerts=list_alert_messages(leg),
+        bikes_allowed=leg.takes_bikes,
+        wheelchair_accessible=accessibility(leg),
         intermediate_stops=stops if leg.is_transit else None,
         rental=_rental_message(leg) if leg.mode is Mode.BIKE else None,
         leg_geometry=PolylineMessage(
@@ -370,6 +377,13 @@ def _vertex_type(place: Place) -> str:
     if place.is_bike_station:
         return "BIKESHARE"
     return "TRANSIT" if place.stop_id else "NORMAL"
+
+
+def accessibility(leg: Leg) -> Accessibility | None:
+    """Whether somebody in a wheelchair can ride; None where the operator does not say."""
+    if leg.takes_wheelchairs is None:
+        return None
+    return "ACCESSIBLE" if leg.takes_wheelchairs else "NOT_ACCESSIBLE"
 
 
 def list_alert_messages(leg: Leg) -> list[AlertMessage] | None:

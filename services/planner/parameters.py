@@ -81,7 +81,6 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
         f"ignore{part}RentalReturnConstraints": _only("a bike is left at a station of its system", "false")
         for part in ("Direct", "PreTransit", "PostTransit")
     },
-    "requireBikeTransport": _only("the network does not know which trips take bikes", "false"),
     "requireCarTransport": _only("the network does not know which ships take cars", "false"),
     "noCompulsoryReservation": _only("the network does not know which trips must be reserved", "false"),
     "timeout": _only("a search here takes milliseconds, and is never given up"),

@@ -60,6 +60,7 @@ class PlanQuery(MotisQuery):
     min_transfer_time: TransferMinutes = 0
     additional_transfer_time: TransferMinutes = 0
     transfer_time_factor: TransferFactor = 1.0
+    require_bike_transport: bool = False
     max_matching_distance: MatchingDistance = 250
     language: Languages = ()
     detailed_legs: bool = True
@@ -92,6 +93,7 @@ class PlanQuery(MotisQuery):
             direct_s_max=self.max_direct_time if self.direct_modes else 0,
             direct_factor=self.fastest_direct_factor,
             rule=rule_meant(self),
+            takes_bikes=self.require_bike_transport,
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
             direct_by=_ways_meant("directModes", self.direct_modes),

@@ -49,6 +49,7 @@ class ReachQuery(MotisQuery):
     min_transfer_time: TransferMinutes = 0
     additional_transfer_time: TransferMinutes = 0
     transfer_time_factor: TransferFactor = 1.0
+    require_bike_transport: bool = False
     max_matching_distance: MatchingDistance = 250
     language: Languages = ()
 
@@ -70,6 +71,7 @@ class ReachQuery(MotisQuery):
             access_s_max=near,
             egress_s_max=near,
             rule=rule_meant(self),
+            takes_bikes=self.require_bike_transport,
         )
 
 
@@ -106,7 +108,9 @@ def tell_reach(network: Network, request: ReachRequest) -> ReachMessage:
     """Find and tell. Raises OutsideFeedDates."""
     limits = request.limits
     ways = near_ways(list_ways(network, request.one, is_egress=request.arrive_by), limits.access_s_max)
-    router = network.variants.get(network.router, modes=limits.modes, rule=limits.rule)
+    router = network.variants.get(
+        network.router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
+    )
     try:
         reach = find_reach(
             router,

@@ -52,6 +52,7 @@ class Limits:
     direct_s_max     the walk all the way; 0: none is wanted
     direct_factor    a ride is kept while it takes less than so many times the direct walk
     rule             how long interchanges take
+    takes_bikes      ridden is only what is said to take bikes along
     *_by             how ways to the first stop, from the last and all the way may be made
     """
 
@@ -62,6 +63,7 @@ class Limits:
     direct_s_max: int = WALK_S_MAX
     direct_factor: float = 1.0
     rule: TransferRule = AS_PLANNED
+    takes_bikes: bool = False
     access_by: frozenset[Mode] = ON_FOOT
     egress_by: frozenset[Mode] = ON_FOOT
     direct_by: frozenset[Mode] = ON_FOOT
@@ -218,7 +220,9 @@ class _Sought:
             arrive_by=self.request.arrive_by,
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
-        router = self.network.variants.get(router, modes=limits.modes, rule=limits.rule)
+        router = self.network.variants.get(
+            router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
+        )
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
         except OutsideDates as error:

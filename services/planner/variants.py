@@ -16,7 +16,7 @@ from services.planner.modes import is_any_scheduled
 _KEPT = 8
 """Routers kept; each holds the windows that it laid out."""
 
-_Key = tuple[frozenset[Mode] | None, TransferRule]
+_Key = tuple[frozenset[Mode] | None, bool, TransferRule]
 
 
 class Variants:
@@ -27,17 +27,26 @@ class Variants:
         self._lock = Lock()
 
     def get(
-        self, router: Router, *, modes: frozenset[Mode] | None = None, rule: TransferRule = AS_PLANNED
+        self,
+        router: Router,
+        *,
+        modes: frozenset[Mode] | None = None,
+        takes_bikes: bool = False,
+        rule: TransferRule = AS_PLANNED,
     ) -> Router:
-        """The router that uses these modes only (None: any) under this rule; maybe the one given."""
+        """The router that uses these modes only (None: any), and trips that take bikes, under this rule.
+
+        The one given, if nothing of that is asked.
+        """
         wanted = None if modes is None or is_any_scheduled(modes) else modes
-        if wanted is None and rule == AS_PLANNED:
+        is_thinned = wanted is not None or takes_bikes
+        if not is_thinned and rule == AS_PLANNED:
             return router
-        key = (wanted, rule)
+        key = (wanted, takes_bikes, rule)
         with self._lock:
             found = self._routers.get(key)
             if found is None:
-                found = router if wanted is None else build_filtered(router, wanted)
+                found = build_filtered(router, wanted, takes_bikes=takes_bikes) if is_thinned else router
                 if rule != AS_PLANNED:
                     found = build_with_rule(found, rule)
                 self._routers[key] = found

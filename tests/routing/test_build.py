@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
 from gtfs.literal import literal_feed
@@ -15,7 +16,7 @@ from routing.footpaths import WalkOptions
 from routing.journey import FoundJourney, TripLeg, WalkLeg, resolve
 from routing.raptor import Query, Router, list_access, list_egress
 from routing.strings import build_strings, find_string, get_string, list_strings
-from routing.timetable import Timetable, open_timetable
+from routing.timetable import NO, UNKNOWN, YES, Timetable, open_timetable
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NO_BEELINES = BuildOptions(walks=WalkOptions(beeline_m_max=0, change_same_stop_s=0))
@@ -426,3 +427,45 @@ def test_strings_are_found_by_their_text() -> None:
     strings = build_strings(["都庁前", "", "大島", "a", "都庁"])
     assert list_strings(strings) == ["都庁前", "", "大島", "a", "都庁"]
     assert [find_string(strings, text) for text in ("都庁", "大島", "", "大", "z")] == [4, 2, 1, None, None]
+
+
+def test_what_a_trip_takes_is_kept() -> None:
+    timetable = network("""
+        route R
+        stops A     B
+        both  08:00 08:10  bikes=1 wheelchair=1
+        none  09:00 09:10  bikes=2 wheelchair=2
+        odd   10:00 10:10  bikes=0
+        mute  11:00 11:10
+    """)
+    trips = [timetable.find_trip(f"lit:{name}") for name in ("both", "none", "odd", "mute")]
+    assert timetable.trips.bikes[trips].tolist() == [YES, NO, UNKNOWN, UNKNOWN]
+    assert timetable.trips.wheelchairs[trips].tolist() == [YES, NO, UNKNOWN, UNKNOWN]
+
+
+def test_calls_are_found_by_the_numbers_that_the_feed_gives_them(tmp_path: Path) -> None:
+    feed = literal_feed("""
+        route R
+        stops A     B     C
+        even  08:00 08:10 08:20
+        odd   09:00 09:10 09:20
+        every odd 09:00 10:00 1800
+    """)
+    numbered = feed["stop_times"].with_columns(
+        pl.when(pl.col("trip_id") == "odd")
+        .then(pl.col("stop_sequence") * 10 - 3)
+        .otherwise(pl.int_range(pl.len()).over("trip_id") + 1)
+        .alias("stop_sequence")
+    )
+    feed = feed.with_tables(stop_times=numbered)
+    build_network([feed], tmp_path / "n", version="v", now=datetime(2026, 5, 20, tzinfo=UTC))
+    timetable = open_timetable(tmp_path / "n")
+    asked = feed["stop_times"].filter(pl.col("trip_id") == "odd")["stop_sequence"].to_list()
+    for name in ("odd@09:00:00", "odd@09:30:00"):
+        trip = timetable.find_trip(f"lit:{name}")
+        assert trip is not None
+        assert [timetable.find_call(trip, number) for number in (*asked, 1)] == [0, 1, 2, None]
+    even = timetable.find_trip("lit:even")
+    assert even is not None
+    assert [timetable.find_call(even, number) for number in (0, 1, 3)] == [None, 0, 2]
+    assert len(timetable.trips.sequences) == 6, "who counts 1, 2, 3 takes no room"

@@ -102,7 +102,7 @@ class _Matcher:
 
     def _change(self, update: TripUpdate) -> None:
         trip, day, planned = self._find(update.trip)
-        calls = self._apply(update, planned, day)
+        calls = self._apply(update, trip, planned, day)
         self._into.confirmed.add((trip, day))
         if _differ(calls, planned):
             self._into.changes.append(TripChange(trip, day, calls))
@@ -132,7 +132,9 @@ class _Matcher:
             arrivals_s=planned.arrivals_s + np.int32(away_s),
             departures_s=planned.departures_s + np.int32(away_s),
         )
-        self._add_extra(update, new.trip_id, self._route_of(model), day, self._apply(update, moved, day))
+        self._add_extra(
+            update, new.trip_id, self._route_of(model), day, self._apply(update, model, moved, day)
+        )
 
     def _add_new(self, update: TripUpdate) -> None:
         ref, new = update.trip, update.new_trip
@@ -256,7 +258,7 @@ class _Matcher:
 
     # What its calls are now --------------------------------------------------------------------------------
 
-    def _apply(self, update: TripUpdate, planned: Calls, day: int) -> Calls:
+    def _apply(self, update: TripUpdate, trip: int, planned: Calls, day: int) -> Calls:
         """The planned calls with what the update says of them."""
         # Calls are few and updates many: plain lists are quicker here than arrays.
         stops, flags = planned.stops.tolist(), planned.flags.tolist()
@@ -265,7 +267,7 @@ class _Matcher:
         delay_s = update.delay_s or 0
         cursor = 0
         for told in update.stops:
-            at = self._find_call(planned_stops, told, cursor, update.trip)
+            at = self._find_call(trip, planned_stops, told, cursor, update.trip)
             _shift(arrivals, departures, range(cursor, at), delay_s)
             if told.relation is StopRelation.NO_DATA:
                 delay_s = 0
@@ -305,11 +307,20 @@ class _Matcher:
             )
         return _as_calls(stops, flags, arrivals, departures, update.trip)
 
-    def _find_call(self, planned: list[int], told: StopUpdate, cursor: int, ref: TripRef) -> int:
-        """The first call from the cursor on at the stop that is told of."""
+    def _find_call(self, trip: int, planned: list[int], told: StopUpdate, cursor: int, ref: TripRef) -> int:
+        """The call that is told of, from the cursor on: by its number, if it is at that stop; by its stop."""
+        at = self._find_numbered(trip, planned, told, cursor)
         if told.stop_id is None:
-            raise _Unmatched("live_stop_unnamed", f"{_name(ref)}: a call is told of without stop_id.")
+            if at is None:
+                raise _Unmatched(
+                    "live_stop_unnamed",
+                    f"{_name(ref)}: a call is told of without a stop_id, and none to come has the "
+                    f"stop_sequence {told.stop_sequence}.",
+                )
+            return at
         stop = self._find_stop(told.stop_id, ref)
+        if at is not None and planned[at] == stop:
+            return at
         if stop in planned[cursor:]:
             return planned.index(stop, cursor)
         # Feeds that name platforms in one place and their station in another.
@@ -320,6 +331,12 @@ class _Matcher:
         raise _Unmatched(
             "live_stop_unknown", f"{_name(ref)} does not call at `{told.stop_id}`, or not in this order."
         )
+
+    def _find_numbered(self, trip: int, planned: list[int], told: StopUpdate, cursor: int) -> int | None:
+        if told.stop_sequence is None:
+            return None
+        at = self._timetable.find_call(trip, told.stop_sequence)
+        return at if at is not None and cursor <= at < len(planned) else None
 
     def _find_stop(self, stop_id: str, ref: TripRef) -> int:
         stop = self._timetable.stop_index.get(f"{self._feed_id}:{stop_id}")

@@ -10,6 +10,7 @@ from google.transit import gtfs_realtime_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gtfs.literal import literal_feed
 from gtfs.reader import read_feed
 from gtfs.realtime import decode_message
 from maas.errors import JourneyNotFound
@@ -21,6 +22,7 @@ from routing.live.changes import planned_calls
 from routing.live.overlay import lay_over
 from routing.raptor import Query, Router, list_access, list_egress
 from routing.strings import get_string
+from routing.timetable import Timetable
 from services.planner.live.matching import Matched, match
 from services.planner.live.store import LiveNews, LiveSource
 from services.planner.network import Network
@@ -242,6 +244,41 @@ async def test_a_second_ship_like_the_first_and_one_named_by_its_start(planning:
     path = f"/api/v6/trip?tripId={before['tripId']}"
     _, trip = await planning.house.call("GET", path)
     assert datetime.fromisoformat(trip["legs"][0]["startTime"]) == first + timedelta(minutes=10)
+
+
+def test_a_call_is_known_by_its_number_where_no_stop_is_told_or_the_stop_comes_twice() -> None:
+    """A loop that passes its first stop again: by the stop alone, the first call would be late."""
+    feed = literal_feed("""
+        route R
+        stops A     B     A     C
+        loop  08:00 08:10 08:20 08:30
+    """)
+    timetable, _ = compile_timetable([feed], version="v", options=BuildOptions())
+    trip, day = timetable.find_trip("lit:loop"), timetable.get_day(TONIGHT)
+    assert trip is not None
+    sequences = feed["stop_times"]["stop_sequence"].to_list()
+    for stop_id in ("A", None):
+        made = message(datetime(2026, 5, 19, 23, tzinfo=UTC))
+        told = update(made, "loop").stop_time_update.add(stop_sequence=sequences[2])
+        told.departure.delay = 5 * MINUTE
+        if stop_id is not None:
+            told.stop_id = stop_id
+        (change,) = match_literal(timetable, made).changes
+        assert (change.trip, change.day) == (trip, day)
+        planned = planned_calls(timetable, trip, day)
+        assert planned is not None
+        assert (change.calls.departures_s - planned.departures_s).tolist() == [0, 0, 300, 300]
+    made = message()
+    update(made, "loop").stop_time_update.add(stop_sequence=99).departure.delay = 60
+    assert match_literal(timetable, made).changes == []
+
+
+def match_literal(timetable: Timetable, made: Any) -> Matched:
+    read = decode_message(made.SerializeToString()).message
+    assert read is not None
+    into = Matched()
+    match(timetable, "lit", read, now=EVENING, into=into)
+    return into
 
 
 async def test_what_cannot_be_matched_is_told_and_the_rest_holds(planning: PlanningHouse) -> None:

@@ -20,7 +20,7 @@ from services.planner.search import Limits, search
 from services.planner.stops import MapStopsQuery, StopQuery
 from services.planner.trips import TripQuery
 from services.planner.walks import OneToManyQuery
-from tests.services.planner.conftest import EVENING, PlanningHouse
+from tests.services.planner.conftest import EVENING, PlanningHouse, publish_literal
 from tests.services.planner.test_planner import WALKS
 
 ENDS = {"fromPlace": "都庁前", "toPlace": "竹芝", "time": "2026-05-20T20:00:00+09:00"}
@@ -118,6 +118,53 @@ def test_longer_journeys_than_wanted_are_left_out(city: Network) -> None:
     kept = journeys(city, Limits(duration_s_max=int(limit.total_seconds())))
     assert kept
     assert all(journey.arrives_at - journey.departs_at <= limit for journey in kept)
+
+
+BIKES = """
+    calendar all 2026-05-01 2026-05-31
+    route R rail
+    stops A     B
+    fast  08:00 08:10  bikes=2 wheelchair=2
+    slow  08:00 08:20  bikes=1 wheelchair=1
+    mute  08:00 08:15
+"""
+
+
+async def test_only_trips_that_take_bikes_are_ridden_with_one(
+    planning: PlanningHouse, tmp_path: Path
+) -> None:
+    planning.paper.published = publish_literal(tmp_path, "bikes", BIKES)
+    await planning.planner.in_force.refresh()
+    ends = {
+        "fromPlace": "lit:A",
+        "toPlace": "lit:B",
+        "time": "2026-05-20T07:30:00+09:00",
+        "maxDirectTime": "0",
+    }
+    _, any_trip = await get(planning, "/api/v6/plan", **ends, timetableView="false")
+    _, with_bike = await get(planning, "/api/v6/plan", **ends, requireBikeTransport="true")
+    legs = [each["legs"][0] for each in (*any_trip["itineraries"][:1], *with_bike["itineraries"][:1])]
+    assert [(leg["feedTripId"], leg["bikesAllowed"], leg["wheelchairAccessible"]) for leg in legs] == [
+        ("lit:fast", False, "NOT_ACCESSIBLE"),
+        ("lit:slow", True, "ACCESSIBLE"),
+    ]
+    assert {leg["feedTripId"] for each in with_bike["itineraries"] for leg in each["legs"]} == {"lit:slow"}
+    _, board = await get(planning, "/api/v6/stoptimes", stopId="lit:A", time=ends["time"], n="3")
+    told = {
+        each["feedTripId"]: (each["bikesAllowed"], each["wheelchairAccessible"])
+        for each in board["stopTimes"]
+    }
+    assert told == {
+        "lit:fast": (False, "NOT_ACCESSIBLE"),
+        "lit:slow": (True, "ACCESSIBLE"),
+        "lit:mute": (False, "NOT_ACCESSIBLE"),
+    }
+    reach = {"one": "lit:A", "time": ends["time"], "maxTravelTime": "90"}
+    minutes = []
+    for more in ({}, {"requireBikeTransport": "true"}):
+        _, body = await get(planning, "/api/v6/one-to-all", **reach, **more)
+        minutes.append({each["place"]["stopId"]: each["duration"] for each in body["all"]}["lit:B"])
+    assert minutes == [40, 50]
 
 
 async def test_interchanges_have_the_time_wanted(planning: PlanningHouse) -> None:
