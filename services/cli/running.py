@@ -79,9 +79,10 @@ async def _run(settings: Settings, wish: Wish, console: Console, inherited: Inhe
         complete = await _start_parts(stack, settings, wish, console)
         with step(console, "Starting the services"):
             house = build_house(complete, clock, only=wish.only, with_demo=wish.city)
-            await stack.enter_async_context(_serving(house, inherited))
+            runner = await stack.enter_async_context(_serving(house, listens=inherited is None))
         if inherited is not None:
-            await run_stoppable(inherited.until_orphaned())
+            assert runner.server is not None, "what is served has a server"
+            await run_stoppable(inherited.serve(runner.server))
             return
         await run_stoppable(_use(f"http://{complete.host}:{complete.port}", complete, wish, console))
 
@@ -138,7 +139,8 @@ def _completed(
 
 
 @asynccontextmanager
-async def _serving(house: House, inherited: Inherited | None) -> AsyncIterator[None]:
+async def _serving(house: House, *, listens: bool) -> AsyncIterator[web.AppRunner]:
+    """The house started; on its own port, unless somebody else listens for it."""
     runner = web.AppRunner(
         house.app,
         access_log=None,
@@ -149,11 +151,9 @@ async def _serving(house: House, inherited: Inherited | None) -> AsyncIterator[N
     try:
         await house.start()
         await runner.setup()
-        if inherited is None:
+        if listens:
             await web.TCPSite(runner, site_of.host, site_of.port, reuse_address=True).start()
-        else:
-            await web.SockSite(runner, inherited.socket).start()
-        yield
+        yield runner
     finally:
         await runner.cleanup()
         await house.stop()

@@ -19,7 +19,7 @@ from payments.money import JPY, Money
 from services.planner.bikes.following import BikesNow
 from services.planner.network import Network, NetworkInForce
 from services.planner.places import End
-from services.planner.pricing import RIDERS, PricedJourney, price_journey, price_worlds
+from services.planner.pricing import price_worlds
 from services.planner.search import ANY, Answer, Limits, search, search_before
 from services.planner.searches import SearchLog
 from services.platform.bus import Envelope
@@ -27,7 +27,9 @@ from services.platform.context import ServiceContext
 
 R = TypeVar("R")
 
-THREADS = 2
+THREADS, THREADS_OF_MANY = 2, 1
+"""Threads that search: of an only process, and of one of several. They share an interpreter, so where each
+core has a process of its own a second one only gets in the way."""
 
 
 class Planner:
@@ -35,7 +37,8 @@ class Planner:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="planner")
+        threads = THREADS if context.settings.process_count == 1 else THREADS_OF_MANY
+        self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="planner")
         self.in_force = NetworkInForce(context, self._executor)
         self.bikes = BikesNow(context)
         self.searches = SearchLog(context)
@@ -44,16 +47,7 @@ class Planner:
 
     async def plan(self, *, request: PlanRequest) -> PlanResult:
         """Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
-        answer = await self.answer(request, count_min=1)
-        # The rides that are kept all beat the walk; one without an interchange beats it in everything.
-        is_beaten = any(journey.interchanges == 0 for journey in answer.journeys)
-        walks = () if answer.direct is None or is_beaten else (answer.direct,)
-        return PlanResult(
-            origin=answer.origin.place,
-            destination=answer.destination.place,
-            journeys=(*answer.journeys, *walks),
-            network_version=answer.network.snapshot_version,
-        )
+        return await self.answer(request, count_min=1, tell=_plan_result)
 
     async def get_journey(self, *, journey_id: str) -> Journey:
         """The journey of that id, on today's network. Raises JourneyNotFound, NetworkUnavailable."""
@@ -140,8 +134,12 @@ class Planner:
         count_min: int,
         leaves_before: datetime | None = None,
         limits: Limits = ANY,
-    ) -> Answer:
-        """Search, and note the search. Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable."""
+        tell: Callable[[Answer], R],
+    ) -> R:
+        """Search, and note the search; returns what `tell` makes of the answer, in the thread that found it.
+
+        Raises PlaceNotFound, OutsideFeedDates, NetworkUnavailable.
+        """
         network = self.in_force.get()
         origin = self._find_end(network, request.origin, request.language)
         destination = self._find_end(network, request.destination, request.language)
@@ -171,22 +169,17 @@ class Planner:
                 network, request, origin, destination, count_min=count_min, limits=limits, bikes=bikes
             )
 
+        def work_and_tell() -> tuple[Answer, R]:
+            answer = work()
+            return answer, tell(answer)
+
         try:
-            answer = await self.in_thread(work)
+            answer, told = await self.in_thread(work_and_tell)
         except OutsideFeedDates:
             self._note_nothing(request, origin, destination, OutsideFeedDates.code)
             raise
         self._note(request, answer)
-        return answer
-
-    async def list_prices(
-        self, network: Network, journeys: Sequence[Journey], rider: RiderCategory = RiderCategory.ADULT
-    ) -> list[PricedJourney]:
-        """Each journey in every price world: for an adult and a child, and for `rider` if it is another."""
-        riders = tuple(dict.fromkeys((*RIDERS, rider)))
-        return await self.in_thread(
-            lambda: [price_journey(network.fares, journey, riders=riders) for journey in journeys]
-        )
+        return told
 
     # Following the network ---------------------------------------------------------------------------------
 
@@ -247,6 +240,18 @@ class Planner:
                 reason=reason,
             )
         )
+
+
+def _plan_result(answer: Answer) -> PlanResult:
+    # The rides that are kept all beat the walk; one without an interchange beats it in everything.
+    is_beaten = any(journey.interchanges == 0 for journey in answer.journeys)
+    walks = () if answer.direct is None or is_beaten else (answer.direct,)
+    return PlanResult(
+        origin=answer.origin.place,
+        destination=answer.destination.place,
+        journeys=(*answer.journeys, *walks),
+        network_version=answer.network.snapshot_version,
+    )
 
 
 def _cover(

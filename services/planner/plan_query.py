@@ -78,6 +78,11 @@ class PlanQuery(MotisQuery):
         return self.num_itineraries if self.timetable_view else 1
 
     @property
+    def needs_prices(self) -> bool:
+        """Whether prices are told, or decide the order."""
+        return self.with_fares or self.rank == "price"
+
+    @property
     def has_detailed_transfers(self) -> bool:
         """Whether walks between rides have their geometry."""
         return self.detailed_legs if self.detailed_transfers is None else self.detailed_transfers

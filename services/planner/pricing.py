@@ -55,6 +55,19 @@ def price_journey(
     return PricedJourney(journey=journey, prices=prices, passes=_passes(fares, journey, prices))
 
 
+def price_all(
+    fares: NetworkFares | None, journeys: Sequence[Journey], rider: RiderCategory = RiderCategory.ADULT
+) -> list[PricedJourney]:
+    """Each journey in every price world: for an adult and a child, and for `rider` if it is another."""
+    riders = tuple(dict.fromkeys((*RIDERS, rider)))
+    return [price_journey(fares, journey, riders=riders) for journey in journeys]
+
+
+def unpriced(journeys: Sequence[Journey]) -> list[PricedJourney]:
+    """Journeys of which nobody asked the price."""
+    return [PricedJourney(journey=journey, prices=(), passes=()) for journey in journeys]
+
+
 def price_worlds(
     fares: NetworkFares | None,
     journey: Journey,

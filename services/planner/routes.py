@@ -20,7 +20,7 @@ from services.planner.motis import (
 )
 from services.planner.network import Network
 from services.planner.plan_query import PlanQuery
-from services.planner.pricing import PricedJourney, find_cheapest, rank_by_price
+from services.planner.pricing import PricedJourney, find_cheapest, price_all, rank_by_price, unpriced
 from services.planner.reach import ReachMessage, ReachQuery, ReachRequest, tell_reach
 from services.planner.search import Answer
 from services.platform.clock import Clock
@@ -48,13 +48,13 @@ class Endpoints:
             self._instant(query.time, network.router.timetable.zone), choose_language(query.language, network)
         )
         way, since = query.split_cursor()
-        answer = await self._planner.answer(
+        return await self._planner.answer(
             request,
             count_min=query.count_min,
             leaves_before=since if way == "EARLIER" else None,
             limits=query.limits,
+            tell=lambda answer: reply(_plan_message(query, request, answer)),
         )
-        return reply(await self._plan_message(query, request, answer))
 
     async def reach(self, call: Call) -> Reply:
         """GET /api/v6/one-to-all."""
@@ -97,44 +97,17 @@ class Endpoints:
         """GET /api/journeys/{journey_id}."""
         journey = await self._planner.get_journey(journey_id=call.path["journey_id"])
         network = self._planner.in_force.get()
-        (priced,) = await self._planner.list_prices(network, (journey,))
-        return reply(_itinerary(network, priced))
+        names = list_agency_names(network)
+
+        def tell() -> Reply:
+            (priced,) = price_all(network.fares, (journey,))
+            return reply(_itinerary(network, priced, names))
+
+        return await self._planner.in_thread(tell)
 
     def _instant(self, time: datetime | None, zone: ZoneInfo) -> datetime:
         """The instant asked for; now, if none. A time without an offset is local. Raises OutsideFeedDates."""
         return local_instant(time or self._clock.now(), zone)
-
-    async def _plan_message(self, query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
-        zone_name = answer.network.router.timetable.zone_name
-        direct = await self._planner.list_prices(answer.network, answer.list_direct(), query.rider)
-        found = await self._planner.list_prices(answer.network, answer.journeys, query.rider)
-        cheapest = find_cheapest(found, rider=query.rider, medium=query.medium)
-        if query.rank == "price":
-            found = rank_by_price(found, rider=query.rider, medium=query.medium)
-        found = found[: query.max_itineraries]
-        leaving = [each.journey.departs_at for each in found] or [request.at]
-        parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-        detail = Detail(
-            legs=query.detailed_legs,
-            transfers=query.has_detailed_transfers,
-            fares=query.with_fares,
-        )
-        return PlanMessage(
-            request_parameters={
-                name: ",".join(value) if isinstance(value, list) else str(value)
-                for name, value in parameters.items()
-            },
-            debug_output={},
-            from_=place_message(answer.origin.place, zone_name=zone_name),
-            to=place_message(answer.destination.place, zone_name=zone_name),
-            direct=[_itinerary(answer.network, each, detail=detail) for each in direct],
-            itineraries=[
-                _itinerary(answer.network, each, is_cheapest=each is cheapest, detail=detail)
-                for each in found
-            ],
-            previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
-            next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
-        )
 
 
 def build_routes(endpoints: Endpoints) -> list[Route]:
@@ -193,13 +166,55 @@ def build_routes(endpoints: Endpoints) -> list[Route]:
     ]
 
 
+def _plan_message(query: PlanQuery, request: PlanRequest, answer: Answer) -> PlanMessage:
+    network = answer.network
+    zone_name = network.router.timetable.zone_name
+    if query.needs_prices:
+        direct = price_all(network.fares, answer.list_direct(), query.rider)
+        found = price_all(network.fares, answer.journeys, query.rider)
+    else:
+        direct, found = unpriced(answer.list_direct()), unpriced(answer.journeys)
+    cheapest = find_cheapest(found, rider=query.rider, medium=query.medium)
+    if query.rank == "price":
+        found = rank_by_price(found, rider=query.rider, medium=query.medium)
+    found = found[: query.max_itineraries]
+    leaving = [each.journey.departs_at for each in found] or [request.at]
+    parameters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+    names = list_agency_names(network)
+    detail = Detail(
+        legs=query.detailed_legs,
+        transfers=query.has_detailed_transfers,
+        fares=query.with_fares,
+    )
+    return PlanMessage(
+        request_parameters={
+            name: ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in parameters.items()
+        },
+        debug_output={},
+        from_=place_message(answer.origin.place, zone_name=zone_name),
+        to=place_message(answer.destination.place, zone_name=zone_name),
+        direct=[_itinerary(network, each, names, detail=detail) for each in direct],
+        itineraries=[
+            _itinerary(network, each, names, is_cheapest=each is cheapest, detail=detail) for each in found
+        ],
+        previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
+        next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
+    )
+
+
 def _itinerary(
-    network: Network, priced: PricedJourney, *, is_cheapest: bool = False, detail: Detail = EVERYTHING
+    network: Network,
+    priced: PricedJourney,
+    agency_names: dict[str, str],
+    *,
+    is_cheapest: bool = False,
+    detail: Detail = EVERYTHING,
 ) -> ItineraryMessage:
     return itinerary_message(
         priced,
         zone_name=network.router.timetable.zone_name,
-        agency_names=list_agency_names(network),
+        agency_names=agency_names,
         is_cheapest=is_cheapest,
         detail=detail,
     )
