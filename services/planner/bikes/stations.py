@@ -85,15 +85,23 @@ class BikeStations:
 
     def can_take(self, departs_at: datetime) -> Flags:
         """bool[n]: where a bike may be counted on by whoever sets out then."""
-        return self._has([row.bikes for row in self.rows], departs_at)
+        return self._is_counted_on(self._has_bike, departs_at)
 
     def can_leave(self, departs_at: datetime) -> Flags:
         """bool[n]: where it may be left, likewise."""
-        return self._has([row.docks for row in self.rows], departs_at)
+        return self._is_counted_on(self._has_dock, departs_at)
 
-    def _has(self, counts: Sequence[int | None], departs_at: datetime) -> Flags:
+    def _is_counted_on(self, has_now: Flags, departs_at: datetime) -> Flags:
         is_soon = self.told_at is not None and departs_at - self.told_at < COUNTED_FOR
-        return np.array([not is_soon or count is None or count > 0 for count in counts], dtype=np.bool_)
+        return has_now if is_soon else np.ones(len(has_now), dtype=np.bool_)
+
+    @cached_property
+    def _has_bike(self) -> Flags:
+        return np.array([row.bikes is None or row.bikes > 0 for row in self.rows], dtype=np.bool_)
+
+    @cached_property
+    def _has_dock(self) -> Flags:
+        return np.array([row.docks is None or row.docks > 0 for row in self.rows], dtype=np.bool_)
 
     def near_stops(self, timetable: Timetable) -> NearStops:
         """Which stops are near which stations; kept for the network asked for last."""

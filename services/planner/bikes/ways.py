@@ -8,6 +8,7 @@ Idea      From the stations near the door with a bike, rides of the same system 
 Not here  Bikes that stand anywhere, geofences; what a ride costs (maas/fares).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,8 +23,8 @@ HANDLE_S = 60
 """To unlock a bike, and again to lock it."""
 RIDE_S_MAX = 1_800
 """The longest ride: most systems want more money after half an hour."""
-WAY_S_MAX = 2_400
-"""The longest way to a first stop, or from the last."""
+WAY_S, WAY_S_MAX = 1_200, 2_400
+"""The longest way to a first stop, or from the last: where none is asked for, and that may be."""
 NEAR_MAX = 8
 """So many stations near a door are tried, the nearest."""
 
@@ -47,6 +48,8 @@ def list_rental_ways(
 ) -> list[Access]:
     """The quickest way by bike from a point to each stop (to the point, if is_egress), none over limit_s.
 
+    Without a limit, none over WAY_S.
+
     `at` is when the journey begins, for what is counted on.
     """
     if not bikes.rows:
@@ -55,18 +58,21 @@ def list_rental_ways(
     here_open, there_open = (can_leave, can_take) if is_egress else (can_take, can_leave)
     door = _near_door(bikes, point, here_open)
     near = bikes.near_stops(timetable)
-    limit = WAY_S_MAX if limit_s is None else min(WAY_S_MAX, limit_s)
-    best: dict[int, tuple[int, int, int, int, int]] = {}
+    limit = WAY_S if limit_s is None else min(WAY_S_MAX, limit_s)
+    parts = []
     for here, walk_s in zip(door.stations.tolist(), door.walk_s.tolist(), strict=True):
-        ride_s = _rides_s(bikes, here, there_open)
-        total_s = walk_s + ride_s[near.stations] + near.walk_s
-        usable = np.flatnonzero((ride_s[near.stations] >= 0) & (total_s <= limit))
-        for i in usable.tolist():
-            stop, seconds = int(near.stops[i]), int(total_s[i])
-            found = (seconds, here, int(near.stations[i]), walk_s, int(near.walk_s[i]))
-            if stop not in best or found < best[stop]:
-                best[stop] = found
-    return [_access(bikes, stop, found, is_egress=is_egress) for stop, found in sorted(best.items())]
+        ride_s = _rides_s(bikes, here, there_open)[near.stations]
+        total_s = walk_s + ride_s + near.walk_s
+        pairs = np.flatnonzero((ride_s >= 0) & (total_s <= limit))
+        columns = (near.stops[pairs], total_s[pairs], np.full(len(pairs), here), near.stations[pairs])
+        parts.append(np.stack([*columns, np.full(len(pairs), walk_s), near.walk_s[pairs]], axis=1))
+    if not parts:
+        return []
+    rows = np.concatenate(parts)
+    # By stop, then seconds, then stations: the first row of each stop is its quickest.
+    rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
+    is_first = np.concatenate(([True], rows[1:, 0] != rows[:-1, 0])) if len(rows) else np.ones(0, np.bool_)
+    return [_access(bikes, row, is_egress=is_egress) for row in rows[is_first].tolist()]
 
 
 def find_rental(
@@ -137,14 +143,15 @@ def _rides_s(bikes: BikeStations, here: int, is_open: Flags) -> Int32:
     return np.where(is_usable, reached.seconds + 2 * HANDLE_S, -1).astype(np.int32)
 
 
-def _access(
-    bikes: BikeStations, stop: int, found: tuple[int, int, int, int, int], *, is_egress: bool
-) -> Access:
-    seconds, here, there, door_s, stop_s = found
-    rental = (
-        _rental(bikes, there, here, stop_s, door_s)
-        if is_egress
-        else _rental(bikes, here, there, door_s, stop_s)
+def _access(bikes: BikeStations, row: Sequence[int], *, is_egress: bool) -> Access:
+    stop, seconds, here, there, door_s, stop_s = row
+    pickup, dropoff = (there, here) if is_egress else (here, there)
+    rental = Rental(
+        pickup=station_key(bikes.rows[pickup]),
+        dropoff=station_key(bikes.rows[dropoff]),
+        walk_to_s=stop_s if is_egress else door_s,
+        ride_s=seconds - door_s - stop_s,
+        walk_from_s=door_s if is_egress else stop_s,
     )
     return Access(stop=stop, walk_s=seconds, rental=rental)
 

@@ -17,7 +17,7 @@ from maas.ports import StationNow
 from services.demo.city.tables import list_bike_ports
 from services.planner.bikes.following import KEPT_FOR
 from services.planner.bikes.stations import BikeStations
-from services.planner.bikes.ways import NEAR_MAX, list_rental_ways
+from services.planner.bikes.ways import NEAR_MAX, WAY_S, WAY_S_MAX, list_rental_ways
 from services.planner.network import Network
 from services.planner.search import Answer, Limits, search
 from services.platform.clock import FixedClock
@@ -31,6 +31,8 @@ BY_BIKE = Limits(
     egress_by=frozenset({Mode.WALK, Mode.BIKE}),
     direct_by=frozenset({Mode.WALK, Mode.BIKE}),
     direct_s_max=7_200,
+    access_s_max=2_400,
+    egress_s_max=2_400,
 )
 
 
@@ -132,7 +134,9 @@ def test_ways_by_bike_are_the_quickest_of_all_pairs(city: Network, *, seed: int,
     ]
     point = (lat[centre] + dice.uniform(-0.01, 0.01), lon[centre] + dice.uniform(-0.01, 0.01))
     bikes = stations(rows)
-    found = list_rental_ways(bikes, timetable, point, EVENING, is_egress=out)
+    found = list_rental_ways(bikes, timetable, point, EVENING, is_egress=out, limit_s=WAY_S_MAX)
+    usual = list_rental_ways(bikes, timetable, point, EVENING, is_egress=out)
+    assert usual == [way for way in found if way.walk_s <= WAY_S]
     expected = oracle(rows, dict(enumerate(zip(lat, lon, strict=True))), point, out=out)
     assert {way.stop: way.walk_s for way in found} == expected
     for way in found:
