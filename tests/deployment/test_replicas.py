@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,6 +130,22 @@ async def until_all_answer(house: House) -> None:
         await asyncio.sleep(0.05 if in_a_row else 0.5)
 
 
+async def count_connections(house: House, opened: int) -> list[int]:
+    """So many connections are opened and kept; how many of them each replica has."""
+    port = int(house.url.rpartition(":")[2])
+    async with AsyncExitStack() as stack:
+        for _ in range(opened):
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            async with session.get(f"{house.url}/health/live") as answer:
+                await answer.read()
+        return [
+            sum(
+                each.laddr.port == port and each.status == "ESTABLISHED" for each in replica.net_connections()
+            )
+            for replica in house.list_replicas()
+        ]
+
+
 async def until(condition: Callable[[], bool], said: str) -> None:
     deadline = time.monotonic() + 30
     while not condition():
@@ -143,6 +159,8 @@ async def test_a_killed_replica_is_replaced_and_nobody_is_refused(house: House) 
         await until_all_answer(house)
         before = {each.pid for each in house.list_replicas()}
         assert len(before) == REPLICAS
+
+        assert await count_connections(house, 6) == [3, 3], "each replica has its share"
 
         killed = min(before)
         os.kill(killed, signal.SIGKILL)

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ async def test_each_payment_is_captured_and_refunded_once(
             if round_number % 2:
                 os.kill(stand_in.pid, signal.SIGKILL)
                 await asyncio.sleep(rng.uniform(0.0, 0.1))
-            process.kill()
+            # A quick machine may have done the rest of the work by now.
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
             if round_number % 2:
                 stand_in = start(tmp_path, webhook_url="")
