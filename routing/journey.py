@@ -171,14 +171,14 @@ def resolve(timetable: Timetable, path: FoundJourney) -> tuple[TripLeg | WalkLeg
     origin, destination = path.access.via, path.egress.via
     if origin != path.access.stop:
         departs_at = first.departs_at - timedelta(seconds=path.access.walk_s + check_in_s(timetable, first))
-        legs.append(_walk(origin, path.access.stop, departs_at, path.access.walk_s, path.access.rental))
+        legs.append(walk_leg(origin, path.access.stop, departs_at, path.access.walk_s, path.access.rental))
     for i, trips in enumerate(rides):
         if i:
             legs += _interchange(timetable, legs[-1], trips[0])
         legs += trips
     if destination != path.egress.stop:
         legs.append(
-            _walk(path.egress.stop, destination, last.arrives_at, path.egress.walk_s, path.egress.rental)
+            walk_leg(path.egress.stop, destination, last.arrives_at, path.egress.walk_s, path.egress.rental)
         )
     return tuple(legs)
 
@@ -270,16 +270,17 @@ def _interchange(timetable: Timetable, before: TripLeg | WalkLeg, after: TripLeg
     walk_s = find_walk_s(timetable, source, target)
     assert walk_s is not None, "an interchange is a footpath"
     assert walk_s < NOT_REACHED, "a footpath can be walked"
-    yield _walk(source, target, before.arrives_at, walk_s)
+    yield walk_leg(source, target, before.arrives_at, walk_s)
 
 
-def _walk(
+def walk_leg(
     origin: int | None,
     destination: int | None,
     departs_at: datetime,
     walk_s: int,
     rental: Rental | None = None,
 ) -> WalkLeg:
+    """A walk of so many seconds, or a way by a rented vehicle that takes as long."""
     return WalkLeg(
         origin=None if origin is None else StopIdx(origin),
         destination=None if destination is None else StopIdx(destination),

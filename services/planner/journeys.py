@@ -15,7 +15,7 @@ from typing import Any
 
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
-from routing.journey import Rental, StopIdx, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s
+from routing.journey import Rental, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s, walk_leg
 from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
 from routing.timetable import NO, UNKNOWN, YES, Timetable
@@ -69,7 +69,7 @@ class Teller:
         """A journey on foot all the way."""
         walk = estimate_walk(origin.lat, origin.lon, destination.lat, destination.lon)
         # Whole seconds, so that the id can name the instant.
-        leg = _walk_leg(None, None, departs_at.replace(microsecond=0), walk.seconds)
+        leg = walk_leg(None, None, departs_at.replace(microsecond=0), walk.seconds)
         return self.tell([leg], origin=origin, destination=destination, language="")
 
     def tell_rental(
@@ -83,7 +83,7 @@ class Teller:
         language: str,
     ) -> Journey:
         """A journey by bike all the way."""
-        leg = _walk_leg(None, None, departs_at.replace(microsecond=0), rental.seconds, rental)
+        leg = walk_leg(None, None, departs_at.replace(microsecond=0), rental.seconds, rental)
         return self.tell([leg], origin=origin, destination=destination, language=language, bikes=bikes)
 
     def tell_ride(self, leg: TripLeg, language: str) -> Leg:
@@ -160,7 +160,7 @@ class Teller:
             rental = _rebuild(bikes, code.rentals[0], start, goal)
             if rental is None:
                 return self.tell_walk(start, goal, departs_at)
-            legs = [_walk_leg(None, None, departs_at, rental.seconds, rental)]
+            legs = [walk_leg(None, None, departs_at, rental.seconds, rental)]
         journey = self.tell(legs, origin=start, destination=goal, language="", bikes=bikes)
         if journey.journey_id != journey_id:
             raise JourneyNotFound("The journey id is not one of ours. Search again.")
@@ -236,7 +236,7 @@ class Teller:
         if start != boarded:
             early_s = walk_s + check_in_s(self.timetable, first)
             departs_at = first.departs_at - timedelta(seconds=early_s)
-            legs.append(_walk_leg(start, boarded, departs_at, walk_s, rental))
+            legs.append(walk_leg(start, boarded, departs_at, walk_s, rental))
         for i, ride in enumerate(rides):
             if i and not ride.in_seat:
                 before = rides[i - 1]
@@ -245,13 +245,13 @@ class Teller:
                 if before.arrives_at + timedelta(seconds=walk_s) > ride.departs_at:
                     raise JourneyNotFound("This journey misses an interchange by now. Search again.")
                 if stop != target:
-                    legs.append(_walk_leg(stop, target, before.arrives_at, walk_s))
+                    legs.append(walk_leg(stop, target, before.arrives_at, walk_s))
             legs.append(ride)
         rental = _rebuild(bikes, code.rentals[1], self.places.place_of_stop(alighted), ends[1])
         walk_s = self._end_walk_s(code.destination, ends[1], alighted, rental, is_egress=True)
         goal = self.timetable.find_stop(code.destination[0]) if len(code.destination) == 1 else None
         if goal != alighted:
-            legs.append(_walk_leg(alighted, goal, last.arrives_at, walk_s, rental))
+            legs.append(walk_leg(alighted, goal, last.arrives_at, walk_s, rental))
         return legs
 
     def _end_walk_s(
@@ -322,19 +322,3 @@ def _rebuild(bikes: BikeStations, stations: Stations | None, start: Place, goal:
     if found is None:
         raise JourneyNotFound("A bike station of this journey is not known any more. Search again.")
     return found
-
-
-def _walk_leg(
-    origin: int | None,
-    destination: int | None,
-    departs_at: datetime,
-    walk_s: int,
-    rental: Rental | None = None,
-) -> WalkLeg:
-    return WalkLeg(
-        origin=None if origin is None else StopIdx(origin),
-        destination=None if destination is None else StopIdx(destination),
-        departs_at=departs_at,
-        arrives_at=departs_at + timedelta(seconds=walk_s),
-        rental=rental,
-    )
