@@ -20,6 +20,9 @@ from services.platform.tasks import end_tasks
 
 log = structlog.get_logger()
 
+DELIVERY_S_MAX = 45.0
+"""Longer than a question to another service may take; a subscriber's work is a few statements."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
@@ -119,15 +122,21 @@ class InProcessBus:
 
 
 async def deliver_or_log(deliver: Deliver, group: str, envelope: Envelope) -> bool:
-    """Deliver; False when the subscriber failed. The failure is not lost: the relay will publish again."""
+    """Deliver; False when the subscriber failed. The failure is not lost: the relay will publish again.
+
+    One that never ends, or that something else cuts off, fails too: the group's other events wait behind it.
+    """
+    about = {"group": group, "event_type": envelope.event_type, "event_id": str(envelope.event_id)}
     try:
-        await deliver(envelope)
+        async with asyncio.timeout(DELIVERY_S_MAX):
+            await deliver(envelope)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # The bus stops.
+        log.exception("event_delivery_cut_off", **about)
+        return False
     except Exception:
-        log.exception(
-            "event_delivery_failed",
-            group=group,
-            event_type=envelope.event_type,
-            event_id=str(envelope.event_id),
-        )
+        log.exception("event_delivery_failed", **about)
         return False
     return True

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from services.platform import bus as bus_module
 from services.platform import redis_bus
 from services.platform.bus import Acknowledgement, Bus, Envelope, InProcessBus
 from services.platform.embedded.ports import pick_free_port
@@ -140,6 +141,29 @@ async def test_a_failing_subscriber_holds_up_nobody_and_acknowledges_nothing(mak
         listener.failing.clear()
         await bus.publish([bad])
         assert [each.event_id for each in await acknowledgements(bus, 1)] == [bad.event_id]
+
+
+@pytest.mark.parametrize("ails", ["hangs", "is cut off"])
+async def test_a_delivery_that_never_ends_or_is_cut_off_holds_up_nobody_for_ever(
+    make_bus: MakeBus, ails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "DELIVERY_S_MAX", 0.2)
+    bus, listener = make_bus(), Listener()
+    ailing, sound = envelope_of(search(1)), envelope_of(search(2))
+
+    async def deliver(envelope: Envelope) -> None:
+        await listener.deliver(envelope)
+        if envelope.event_id == ailing.event_id:
+            if ails == "hangs":
+                await asyncio.Event().wait()
+            raise asyncio.CancelledError
+
+    bus.subscribe(group=GROUP, event_types=["JourneysPlanned"], deliver=deliver)
+    async with started(bus):
+        await bus.publish([ailing, sound])
+        (done,) = await acknowledgements(bus, 1)
+    assert done.event_id == sound.event_id
+    assert [each.event_id for each in listener.heard] == [ailing.event_id, sound.event_id]
 
 
 async def test_duplicates_are_delivered_and_take_effect_once(make_bus: MakeBus, streams: Streams) -> None:
