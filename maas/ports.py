@@ -167,7 +167,8 @@ class StationNow:
     """A bike system's station as it is now. Degrees WGS84; names by language.
 
     `bikes` are those that can be taken now, `docks` the places where one can be left: None where that is not
-    known, or not limited. A station that does not rent or take back has none.
+    known, or not limited. `is_renting`, `is_returning`: whether it does so at all, as far as is known; where
+    it does not, it has none.
     """
 
     system_id: str
@@ -179,6 +180,8 @@ class StationNow:
     lon: float
     bikes: int | None
     docks: int | None
+    is_renting: bool = True
+    is_returning: bool = True
 
 
 class BikesPort(Protocol):

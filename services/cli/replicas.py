@@ -37,7 +37,8 @@ REPLICABLE = frozenset({"planner"})
 
 _BACKLOG = 512
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_READY = b"r"
+_READY, _CONNECTION = b"r", b"c"
+"""What is said through a door: by a replica that it answers, to it that a connection comes along."""
 _AT_ONCE_MAX = 16
 """Connections read from the door at once."""
 _START_S_MIN = 3.0
@@ -110,7 +111,7 @@ class _Replica:
     def give(self, connection: socket.socket) -> bool:
         """Hand a connection on; False if it takes none now."""
         try:
-            socket.send_fds(self.door, [_READY], [connection.fileno()])
+            socket.send_fds(self.door, [_CONNECTION], [connection.fileno()])
         except (BlockingIOError, ConnectionError):
             return False
         return True
@@ -203,7 +204,9 @@ def _bury(replicas: "deque[_Replica]") -> None:
         replicas.remove(replica)
         replica.door.close()
         if os.waitstatus_to_exitcode(status) > 0 and time.monotonic() - replica.since < _START_S_MIN:
-            raise CommandFailed("A process of the service could not start; it said why above.")
+            raise CommandFailed(
+                "A process of the service could not start. It said above why: mend that and start again."
+            )
 
 
 def _stop(replicas: Iterable[_Replica]) -> None:

@@ -270,9 +270,8 @@ class BikeSystems:
 
 def _station_now(view: SystemView, station: SharingStation, now: datetime) -> StationNow:
     status = view.find_status(station.station_id, now)
-    bikes, docks = (None, None) if status is None else (status.vehicles_to_rent, status.docks_available)
-    if status is not None and not (status.is_installed and status.is_returning):
-        docks = 0
+    is_renting = status is None or (status.is_installed and status.is_renting)
+    is_returning = status is None or (status.is_installed and status.is_returning)
     return StationNow(
         system_id=view.record.system_id,
         system_names={} if view.record.facts is None else view.record.facts.system.names,
@@ -281,6 +280,8 @@ def _station_now(view: SystemView, station: SharingStation, now: datetime) -> St
         names=station.names,
         lat=station.lat,
         lon=station.lon,
-        bikes=bikes,
-        docks=docks,
+        bikes=None if status is None else status.vehicles_to_rent,
+        docks=None if status is None else status.docks_available if is_returning else 0,
+        is_renting=is_renting,
+        is_returning=is_returning,
     )

@@ -153,28 +153,28 @@ class Planner:
 
         bikes = self.bikes.get()
 
-        def work() -> Answer:
-            if leaves_before is not None:
-                return search_before(
-                    network,
-                    request,
-                    origin,
-                    destination,
-                    leaves_before=leaves_before,
-                    count_min=count_min,
-                    limits=limits,
-                    bikes=bikes,
+        def find() -> Answer:
+            if leaves_before is None:
+                return search(
+                    network, request, origin, destination, count_min=count_min, limits=limits, bikes=bikes
                 )
-            return search(
-                network, request, origin, destination, count_min=count_min, limits=limits, bikes=bikes
+            return search_before(
+                network,
+                request,
+                origin,
+                destination,
+                leaves_before=leaves_before,
+                count_min=count_min,
+                limits=limits,
+                bikes=bikes,
             )
 
-        def work_and_tell() -> tuple[Answer, R]:
-            answer = work()
+        def find_and_tell() -> tuple[Answer, R]:
+            answer = find()
             return answer, tell(answer)
 
         try:
-            answer, told = await self.in_thread(work_and_tell)
+            answer, told = await self.in_thread(find_and_tell)
         except OutsideFeedDates:
             self._note_nothing(request, origin, destination, OutsideFeedDates.code)
             raise

@@ -20,7 +20,7 @@ from routing.streets.beeline import OPTIONS, estimate_walk
 from routing.strings import get_string
 from routing.timetable import NO, UNKNOWN, YES, Timetable
 from services.planner.bikes.stations import NO_BIKES, BikeStations
-from services.planner.bikes.ways import rebuild_rental, ridden_m
+from services.planner.bikes.ways import find_bike_ride, rebuild_rental
 from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, encode, end_code, stations_of
 from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
 from services.planner.live.state import LiveState, list_skipped, may_ride
@@ -294,7 +294,7 @@ def tell_way(leg: WalkLeg, start: Place, goal: Place, bikes: BikeStations, langu
         destination=left,
         departs_at=rides_at,
         arrives_at=leaves_at,
-        distance_m=ridden_m(bikes, pickup, dropoff),
+        distance_m=find_bike_ride(bikes, pickup, dropoff).metres,
         operator_id=bikes.rows[pickup].operator_id,
         route_name=bikes.system_name(pickup, language),
         is_estimate=True,

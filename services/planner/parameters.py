@@ -10,13 +10,12 @@ Source    MOTIS OpenAPI 2.x.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from routing.transfer_rules import TransferRule
 from services.planner.modes import MotisMode
 from services.platform.problem import Problem
 
@@ -142,35 +141,8 @@ LocationTypes = Annotated[
     BeforeValidator(split_list),
     Field(max_length=10),
 ]
-
-
 TransferMinutes = Annotated[int, Field(ge=0, le=120, description="Minutes.")]
 TransferFactor = Annotated[float, Field(ge=1, le=10, allow_inf_nan=False)]
-
-
-class TimesTransfers(Protocol):
-    """A query that says how long interchanges take."""
-
-    @property
-    def min_transfer_time(self) -> int:
-        """Minutes at least."""
-
-    @property
-    def additional_transfer_time(self) -> int:
-        """Minutes besides."""
-
-    @property
-    def transfer_time_factor(self) -> float:
-        """Times the network's own."""
-
-
-def rule_meant(query: TimesTransfers) -> TransferRule:
-    """What the query asks of interchanges."""
-    return TransferRule(
-        factor=query.transfer_time_factor,
-        additional_s=query.additional_transfer_time * 60,
-        min_s=query.min_transfer_time * 60,
-    )
 
 
 class MotisQuery(BaseModel):

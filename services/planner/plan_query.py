@@ -8,18 +8,9 @@ from pydantic import Field
 
 from maas.journeys import Mode, PlanRequest
 from maas.prices import FareMedium, RiderCategory
-from services.planner.modes import MotisMode, modes_meant
-from services.planner.parameters import (
-    Cursor,
-    Languages,
-    MatchingDistance,
-    Modes,
-    MotisQuery,
-    PlaceText,
-    TransferFactor,
-    TransferMinutes,
-    rule_meant,
-)
+from services.planner.modes import MotisMode
+from services.planner.parameters import Cursor, Modes, PlaceText
+from services.planner.ride_query import RideQuery
 from services.planner.search import DIRECT_S_MAX, WALK_S_MAX, Limits
 from services.platform.problem import Problem
 
@@ -31,7 +22,7 @@ _WAYS = {MotisMode.WALK: Mode.WALK, MotisMode.RENTAL: Mode.BIKE}
 WalkSeconds = Annotated[int, Field(ge=0, le=DIRECT_S_MAX)]
 
 
-class PlanQuery(MotisQuery):
+class PlanQuery(RideQuery):
     """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
 
     `rank` price puts the journey that is cheapest for `rider` on `medium` first, exactly so over the journeys
@@ -42,14 +33,12 @@ class PlanQuery(MotisQuery):
     to_place: PlaceText
     time: datetime | None = None
     arrive_by: bool = False
-    max_transfers: int = Field(default=7, ge=0, le=100)
     max_travel_time: int | None = Field(default=None, ge=0, le=20_160, description="Minutes.")
     num_itineraries: int = Field(default=5, ge=1, le=20)
     max_itineraries: int | None = Field(default=None, ge=1, le=1_000)
     timetable_view: bool = True
     search_window: int = Field(default=0, ge=0, le=86_400, description="Seconds.")
     page_cursor: Cursor | None = None
-    transit_modes: Modes = (MotisMode.TRANSIT,)
     pre_transit_modes: Modes = (MotisMode.WALK,)
     post_transit_modes: Modes = (MotisMode.WALK,)
     direct_modes: Modes = (MotisMode.WALK,)
@@ -57,12 +46,6 @@ class PlanQuery(MotisQuery):
     max_post_transit_time: WalkSeconds | None = None
     max_direct_time: WalkSeconds = WALK_S_MAX
     fastest_direct_factor: float = Field(default=1.0, ge=0, le=1_000, allow_inf_nan=False)
-    min_transfer_time: TransferMinutes = 0
-    additional_transfer_time: TransferMinutes = 0
-    transfer_time_factor: TransferFactor = 1.0
-    require_bike_transport: bool = False
-    max_matching_distance: MatchingDistance = 250
-    language: Languages = ()
     detailed_legs: bool = True
     detailed_transfers: bool | None = None
     with_fares: bool = True
@@ -91,13 +74,13 @@ class PlanQuery(MotisQuery):
     def limits(self) -> Limits:
         """What an answer must keep to. Raises Problem for a way to stops that nobody offers."""
         return Limits(
-            modes=None if MotisMode.TRANSIT in self.transit_modes else modes_meant(self.transit_modes),
+            modes=self.modes,
             duration_s_max=None if self.max_travel_time is None else self.max_travel_time * 60,
             access_s_max=self.max_pre_transit_time,
             egress_s_max=self.max_post_transit_time,
             direct_s_max=self.max_direct_time if self.direct_modes else 0,
             direct_factor=self.fastest_direct_factor,
-            rule=rule_meant(self),
+            rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),

@@ -15,43 +15,26 @@ from pydantic import Field
 from maas.errors import OutsideFeedDates
 from routing.errors import OutsideDates
 from routing.reach import LIMIT_S_MAX, find_reach
-from services.planner.modes import MotisMode, modes_meant
 from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
-from services.planner.parameters import (
-    Languages,
-    MatchingDistance,
-    Modes,
-    MotisQuery,
-    PlaceText,
-    TransferFactor,
-    TransferMinutes,
-    rule_meant,
-)
+from services.planner.parameters import PlaceText
 from services.planner.places import End
+from services.planner.ride_query import RideQuery
 from services.planner.search import DIRECT_S_MAX, INTERCHANGES_MAX, Limits, list_ways, near_ways
 from services.platform.problem import Problem
 
 MINUTES_MAX = LIMIT_S_MAX // 60
 
 
-class ReachQuery(MotisQuery):
+class ReachQuery(RideQuery):
     """GET /api/v6/one-to-all. A place is `lat,lon`, a stop or station id, or a name."""
 
     one: PlaceText
     time: datetime | None = None
     max_travel_time: int = Field(ge=0, le=MINUTES_MAX)
     arrive_by: bool = False
-    max_transfers: int = Field(default=7, ge=0, le=100)
-    transit_modes: Modes = (MotisMode.TRANSIT,)
     max_pre_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
     max_post_transit_time: int | None = Field(default=None, ge=0, le=DIRECT_S_MAX)
-    min_transfer_time: TransferMinutes = 0
-    additional_transfer_time: TransferMinutes = 0
-    transfer_time_factor: TransferFactor = 1.0
-    require_bike_transport: bool = False
-    max_matching_distance: MatchingDistance = 250
-    language: Languages = ()
 
     @property
     def limits(self) -> Limits:
@@ -65,12 +48,11 @@ class ReachQuery(MotisQuery):
                 detail="The walk at the stops told cannot be limited: each is told as a place of its own. "
                 "Leave out maxPostTransitTime (maxPreTransitTime, if arriveBy).",
             )
-        any_mode = MotisMode.TRANSIT in self.transit_modes
         return Limits(
-            modes=None if any_mode else modes_meant(self.transit_modes),
+            modes=self.modes,
             access_s_max=near,
             egress_s_max=near,
-            rule=rule_meant(self),
+            rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
         )
 

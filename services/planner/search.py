@@ -37,7 +37,6 @@ _FURTHER_TIMES = 7
 _BEFORE_S = (1_800, 7_200, 28_800, 86_400)
 """How far back is looked for those that leave earlier, until there are enough."""
 
-
 ON_FOOT = frozenset({Mode.WALK})
 
 
@@ -49,7 +48,7 @@ class Limits:
     duration_s_max   from the start of a journey to its end; None: any
     access_s_max     the walk to the first stop; None: as far as walks are looked at
     egress_s_max     likewise from the last stop
-    direct_s_max     the walk all the way; 0: none is wanted
+    direct_s_max     the way without a scheduled vehicle; 0: none is wanted
     direct_factor    a ride is kept while it takes less than so many times the direct walk
     rule             how long interchanges take
     takes_bikes      ridden is only what is said to take bikes along
@@ -137,13 +136,14 @@ def search_before(
     """
     direct = _find_walk(network, request, origin, destination, limits)
     sought = _Sought(network, replace(request, arrive_by=False), origin, destination, limits, bikes)
+    sought.check_date(leaves_before)
     kept: list[_Candidate] = []
     for length_s in _BEFORE_S:
         begin = leaves_before - timedelta(seconds=length_s)
         try:
             found = sought.find(begin, range_s=length_s - 1)
         except OutsideFeedDates:
-            break
+            break  # The timetable begins in between.
         kept = [each for each in found if _is_short(each, limits) and not _is_slower(each, direct, limits)]
         if len(kept) >= count_min:
             break
@@ -174,42 +174,38 @@ class _Sought:
 
     @cached_property
     def _access(self) -> list[Access]:
-        limits, at = self.limits, self.request.at
-        found = list_ways(self.network, self.origin, is_egress=False) if Mode.WALK in limits.access_by else []
-        return near_ways(found, limits.access_s_max) + self._by_bike(
-            self.origin, limits.access_by, limits.access_s_max, at, is_egress=False
-        )
+        return self._list_ways(self.origin, self.limits.access_by, self.limits.access_s_max, is_egress=False)
 
     @cached_property
     def _egress(self) -> list[Access]:
-        limits, at = self.limits, self.request.at
-        found = (
-            list_ways(self.network, self.destination, is_egress=True) if Mode.WALK in limits.egress_by else []
-        )
-        return near_ways(found, limits.egress_s_max) + self._by_bike(
-            self.destination, limits.egress_by, limits.egress_s_max, at, is_egress=True
+        return self._list_ways(
+            self.destination, self.limits.egress_by, self.limits.egress_s_max, is_egress=True
         )
 
-    def _by_bike(
-        self, end: End, modes: frozenset[Mode], limit_s: int | None, at: datetime, *, is_egress: bool
+    def _list_ways(
+        self, end: End, modes: frozenset[Mode], limit_s: int | None, *, is_egress: bool
     ) -> list[Access]:
-        if Mode.BIKE not in modes:
-            return []
-        return list_rental_ways(
-            self.bikes,
-            self.network.router.timetable,
-            (end.place.lat, end.place.lon),
-            at,
-            is_egress=is_egress,
-            limit_s=limit_s,
-        )
+        """On foot and by shared bike, as far as each is wanted."""
+        ways: list[Access] = []
+        if Mode.WALK in modes:
+            ways += near_ways(list_ways(self.network, end, is_egress=is_egress), limit_s)
+        if Mode.BIKE in modes:
+            ways += list_rental_ways(
+                self.bikes,
+                self.network.router.timetable,
+                (end.place.lat, end.place.lon),
+                self.request.at,
+                is_egress=is_egress,
+                limit_s=limit_s,
+            )
+        return ways
 
     def find(self, at: datetime, *, range_s: int | None = None) -> list[_Candidate]:
         """The Pareto set at that hour, or of all departures (arrivals) of so many seconds.
 
         Raises OutsideFeedDates.
         """
-        limits, router = self.limits, self.network.router
+        limits = self.limits
         is_same = set(self.origin.stops) & set(self.destination.stops)
         if is_same or limits.modes == frozenset() or not self._access or not self._egress:
             return []
@@ -221,13 +217,20 @@ class _Sought:
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
         router = self.network.variants.get(
-            router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
+            self.network.router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
         )
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
         except OutsideDates as error:
-            raise OutsideFeedDates(f"{error}. Ask for a day between them.") from error
+            raise _outside(error) from error
         return [self._candidate(journey) for journey in found]
+
+    def check_date(self, at: datetime) -> None:
+        """Raises OutsideFeedDates where the timetable does not reach."""
+        try:
+            self.network.router.get_day_second(at)
+        except OutsideDates as error:
+            raise _outside(error) from error
 
     def _candidate(self, found: FoundJourney) -> _Candidate:
         start = service_day_start(self.network.router.timetable, found.day).timestamp()
@@ -256,7 +259,7 @@ class _Sought:
             return None
         start, goal, request = _point(self.origin), _point(self.destination), self.request
         rental = find_rental(self.bikes, (start.lat, start.lon), (goal.lat, goal.lon), request.at)
-        if rental is None or rental.seconds > max(self.limits.direct_s_max, 0):
+        if rental is None or not _is_wanted(rental.seconds, self.limits):
             return None
         early = timedelta(seconds=rental.seconds if request.arrive_by else 0)
         departs_at = (request.at - early).astimezone(self.network.router.timetable.zone)
@@ -306,6 +309,10 @@ def _list_further(sought: _Sought, now: Sequence[_Candidate], count: int) -> Ite
         at = _nearest(found, arrive_by=arrive_by)
 
 
+def _outside(error: OutsideDates) -> OutsideFeedDates:
+    return OutsideFeedDates(f"{error}. Ask for a day between them.")
+
+
 def _point(end: End) -> Place:
     """The end as a point: a bike goes to a door, whichever stops that stands for."""
     return Place(name=end.place.name, lat=end.place.lat, lon=end.place.lon)
@@ -329,13 +336,18 @@ def _find_walk(
 ) -> Journey | None:
     start, goal = origin.place, destination.place
     walk = estimate_walk(start.lat, start.lon, goal.lat, goal.lon)
-    if Mode.WALK not in limits.direct_by or not limits.direct_s_max or walk.seconds > limits.direct_s_max:
-        return None
-    if limits.duration_s_max is not None and walk.seconds > limits.duration_s_max:
+    if Mode.WALK not in limits.direct_by or not _is_wanted(walk.seconds, limits):
         return None
     departs_at = request.at - timedelta(seconds=walk.seconds) if request.arrive_by else request.at
     zone = network.router.timetable.zone
     return network.teller.tell_walk(start, goal, departs_at.astimezone(zone))
+
+
+def _is_wanted(seconds: int, limits: Limits) -> bool:
+    """Whether a way without a scheduled vehicle is, that takes so long."""
+    if not limits.direct_s_max or seconds > limits.direct_s_max:
+        return False
+    return limits.duration_s_max is None or seconds <= limits.duration_s_max
 
 
 def _is_short(each: _Candidate, limits: Limits) -> bool:
@@ -344,20 +356,19 @@ def _is_short(each: _Candidate, limits: Limits) -> bool:
 
 def _is_worse(each: _Candidate, direct: Journey | None, request: PlanRequest, limits: Limits) -> bool:
     """Whether one who walks at the hour asked is there as early (leaves as late, to arrive by)."""
-    if direct is None:
-        return False
-    limit_s = limits.direct_factor * (direct.arrives_at - direct.departs_at).total_seconds()
     asked = request.at.timestamp()
-    return (asked - each.departs if request.arrive_by else each.arrives - asked) >= limit_s
+    return _is_walked(asked - each.departs if request.arrive_by else each.arrives - asked, direct, limits)
 
 
 def _is_slower(each: _Candidate, direct: Journey | None, limits: Limits) -> bool:
+    """Whether one who walks takes no longer, whenever it is."""
+    return _is_walked(each.arrives - each.departs, direct, limits)
+
+
+def _is_walked(seconds: float, direct: Journey | None, limits: Limits) -> bool:
     if direct is None:
         return False
-    return (
-        each.arrives - each.departs
-        >= limits.direct_factor * (direct.arrives_at - direct.departs_at).total_seconds()
-    )
+    return seconds >= limits.direct_factor * (direct.arrives_at - direct.departs_at).total_seconds()
 
 
 def _nearest(found: Sequence[_Candidate], *, arrive_by: bool) -> datetime:

@@ -19,9 +19,8 @@ from typing import Any, Protocol
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.platform.away import is_away
 from services.platform.clock import Clock
-from services.platform.database import is_database_away
-from services.platform.errors import PortUnavailable
 from services.platform.problem import Problem
 
 ISSUER = "tsunagu"
@@ -117,7 +116,7 @@ class Authenticator:
             try:
                 await self._refresh()
             except Exception as error:
-                if not isinstance(error, PortUnavailable) and not is_database_away(error):
+                if not is_away(error):
                     raise
         return self._keys.get(kid)
 

@@ -26,22 +26,6 @@ Connection = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
-_AWAY = (
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,  # it stops, crashed, or is recovering
-    asyncpg.InterfaceError,  # the connection was closed under the statement
-    asyncpg.exceptions.InternalClientError,  # the same, told to a session that asked nothing at that moment
-)
-
-
-def is_database_away(error: BaseException) -> bool:
-    """Whether `error` is what is raised while PostgreSQL is killed, recovers or is started again."""
-    # An argument of the wrong type is an InterfaceError too, and a ValueError.
-    return isinstance(error, _AWAY) and not isinstance(error, ValueError)
-
-
 class Database:
     """A pool of connections that see one schema."""
 

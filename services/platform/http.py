@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.platform.access import ACCESS
 from services.platform.auth import Authenticator, Principal
-from services.platform.database import is_database_away
+from services.platform.away import is_database_away
 from services.platform.idempotency import check_key, hash_request, run_once
 from services.platform.problem import Problem, problem_json, problem_of
 from services.platform.service import Call, Reply, Route, Service
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 BODY_BYTES_MAX = 1024 * 1024
 REQUEST_ID = web.RequestKey("request_id", str)
 OPERATION = web.RequestKey("operation", str)
-_AWAY = (
+_DATABASE_AWAY = (
     "The database does not answer now. Send the same request again: it is done once, if it changes anything."
 )
 _PROBLEM_OF_STATUS = {
@@ -88,7 +88,7 @@ def _problem_or_internal(error: Exception) -> Problem:
         return known
     if is_database_away(error):
         log.warning("database_away", error=repr(error))
-        return Problem("service_unavailable", detail=_AWAY)
+        return Problem("service_unavailable", detail=_DATABASE_AWAY)
     log.error("request_failed", exc_info=error)
     return Problem("internal_error", detail="Tell us the request id.")
 

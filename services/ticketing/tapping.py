@@ -32,8 +32,8 @@ from maas.tickets.passback import judge_use
 from maas.tickets.revocations import Revocations
 from maas.tickets.verify import Checkpoint, Verdict, VerdictStatus, verify
 from services.platform.auth import Principal
+from services.platform.away import is_database_away
 from services.platform.context import ServiceContext
-from services.platform.database import is_database_away
 from services.platform.gathering import Gathering
 from services.platform.problem import Problem
 from services.ticketing.devices import Device, build_devices

@@ -7,7 +7,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.platform.database import Database, is_database_away, load_queries
+from services.platform.away import is_database_away
+from services.platform.database import Database, load_queries
 from services.platform.errors import QueriesInvalid
 
 TERMINATE_SLEEPING = (

@@ -10,10 +10,9 @@ from datetime import timedelta
 import structlog
 
 from maas.ports import BikesPort
-from services.planner.bikes.stations import BikeStations
+from services.planner.bikes.stations import NO_BIKES, BikeStations
+from services.platform.away import is_away
 from services.platform.context import ServiceContext
-from services.platform.database import is_database_away
-from services.platform.errors import PortUnavailable
 
 log = structlog.get_logger()
 
@@ -26,13 +25,13 @@ class BikesNow:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._stations = BikeStations()
+        self._stations = NO_BIKES
 
     def get(self) -> BikeStations:
         """What is known; nothing while it is too old."""
         told_at = self._stations.told_at
         if told_at is not None and self._context.clock.now() - told_at > KEPT_FOR:
-            return BikeStations()
+            return NO_BIKES
         return self._stations
 
     async def refresh(self) -> None:
@@ -40,7 +39,7 @@ class BikesNow:
         try:
             rows = await self._context.ports.get(BikesPort).list_stations()
         except Exception as error:
-            if not isinstance(error, PortUnavailable) and not is_database_away(error):
+            if not is_away(error):
                 raise
             log.info("bikes_not_known", reason=str(error))
             return

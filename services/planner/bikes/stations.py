@@ -32,6 +32,8 @@ OWN_LANGUAGE = "ja"
 _BOX_DEGREES = 0.012
 
 Flags = npt.NDArray[np.bool_]
+Point = tuple[float, float]
+"""Latitude and longitude, degrees."""
 WAYS = BeelineWays()
 ON_A_BIKE = Manner(profile=Profile.BIKE)
 
@@ -85,15 +87,14 @@ class BikeStations:
 
     def can_take(self, departs_at: datetime) -> Flags:
         """bool[n]: where a bike may be counted on by whoever sets out then."""
-        return self._is_counted_on(self._has_bike, departs_at)
+        return self._has_bike if self._is_soon(departs_at) else self._rents
 
     def can_leave(self, departs_at: datetime) -> Flags:
         """bool[n]: where it may be left, likewise."""
-        return self._is_counted_on(self._has_dock, departs_at)
+        return self._has_dock if self._is_soon(departs_at) else self._takes_back
 
-    def _is_counted_on(self, has_now: Flags, departs_at: datetime) -> Flags:
-        is_soon = self.told_at is not None and departs_at - self.told_at < COUNTED_FOR
-        return has_now if is_soon else np.ones(len(has_now), dtype=np.bool_)
+    def _is_soon(self, departs_at: datetime) -> bool:
+        return self.told_at is not None and departs_at - self.told_at < COUNTED_FOR
 
     @cached_property
     def _has_bike(self) -> Flags:
@@ -102,6 +103,14 @@ class BikeStations:
     @cached_property
     def _has_dock(self) -> Flags:
         return np.array([row.docks is None or row.docks > 0 for row in self.rows], dtype=np.bool_)
+
+    @cached_property
+    def _rents(self) -> Flags:
+        return np.array([row.is_renting for row in self.rows], dtype=np.bool_)
+
+    @cached_property
+    def _takes_back(self) -> Flags:
+        return np.array([row.is_returning for row in self.rows], dtype=np.bool_)
 
     def near_stops(self, timetable: Timetable) -> NearStops:
         """Which stops are near which stations; kept for the network asked for last."""
@@ -112,6 +121,10 @@ class BikeStations:
             self._near_stops.clear()
             self._near_stops[key] = kept = (timetable, found)
         return kept[1]
+
+    def point(self, station: int) -> Point:
+        """Where the station is."""
+        return self.rows[station].lat, self.rows[station].lon
 
     def system_name(self, station: int, language: str) -> str:
         """What the station's system is called."""

@@ -16,8 +16,17 @@ import numpy as np
 
 from routing.journey import Access, Rental
 from routing.kernels.arrays import Int32
+from routing.streets.ways import ON_FOOT, Manner, Way
 from routing.timetable import Timetable
-from services.planner.bikes.stations import ON_A_BIKE, WALK_S_MAX, WAYS, BikeStations, Flags, station_key
+from services.planner.bikes.stations import (
+    ON_A_BIKE,
+    WALK_S_MAX,
+    WAYS,
+    BikeStations,
+    Flags,
+    Point,
+    station_key,
+)
 
 HANDLE_S = 60
 """To unlock a bike, and again to lock it."""
@@ -40,7 +49,7 @@ class _Door:
 def list_rental_ways(
     bikes: BikeStations,
     timetable: Timetable,
-    point: tuple[float, float],
+    point: Point,
     at: datetime,
     *,
     is_egress: bool,
@@ -48,9 +57,7 @@ def list_rental_ways(
 ) -> list[Access]:
     """The quickest way by bike from a point to each stop (to the point, if is_egress), none over limit_s.
 
-    Without a limit, none over WAY_S.
-
-    `at` is when the journey begins, for what is counted on.
+    Without a limit, none over WAY_S. `at` is when the journey begins, for what is counted on.
     """
     if not bikes.rows:
         return []
@@ -71,63 +78,41 @@ def list_rental_ways(
     rows = np.concatenate(parts)
     # By stop, then seconds, then stations: the first row of each stop is its quickest.
     rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
-    is_first = np.concatenate(([True], rows[1:, 0] != rows[:-1, 0])) if len(rows) else np.ones(0, np.bool_)
-    return [_access(bikes, row, is_egress=is_egress) for row in rows[is_first].tolist()]
+    _, firsts = np.unique(rows[:, 0], return_index=True)
+    return [_access(bikes, row, is_egress=is_egress) for row in rows[firsts].tolist()]
 
 
-def find_rental(
-    bikes: BikeStations, origin: tuple[float, float], destination: tuple[float, float], at: datetime
-) -> Rental | None:
+def find_rental(bikes: BikeStations, origin: Point, destination: Point, at: datetime) -> Rental | None:
     """The quickest way by bike from door to door; None where there is none."""
     if not bikes.rows:
         return None
-    start = _near_door(bikes, origin, bikes.can_take(at))
-    goal = _near_door(bikes, destination, bikes.can_leave(at))
-    open_there = bikes.can_leave(at)
-    found = [
-        (walk_s + int(ride_s[there]) + last_s, here, there, walk_s, last_s)
-        for here, walk_s in zip(start.stations.tolist(), start.walk_s.tolist(), strict=True)
-        for ride_s in [_rides_s(bikes, here, open_there)]
-        for there, last_s in zip(goal.stations.tolist(), goal.walk_s.tolist(), strict=True)
-        if ride_s[there] >= 0
-    ]
-    if not found:
-        return None
-    _, here, there, walk_s, last_s = min(found)
-    return _rental(bikes, here, there, walk_s, last_s)
+    can_leave = bikes.can_leave(at)
+    start, goal = _near_door(bikes, origin, bikes.can_take(at)), _near_door(bikes, destination, can_leave)
+    best: tuple[int, int, int] | None = None
+    for here, walk_s in zip(start.stations.tolist(), start.walk_s.tolist(), strict=True):
+        ride_s = _rides_s(bikes, here, can_leave)[goal.stations]
+        for i in np.flatnonzero(ride_s >= 0).tolist():
+            found = (walk_s + int(ride_s[i]) + int(goal.walk_s[i]), here, int(goal.stations[i]))
+            best = found if best is None else min(best, found)
+    return None if best is None else _rental(bikes, best[1], best[2], origin, destination)
 
 
 def rebuild_rental(
-    bikes: BikeStations,
-    pickup: str,
-    dropoff: str,
-    origin: tuple[float, float],
-    destination: tuple[float, float],
+    bikes: BikeStations, pickup: str, dropoff: str, origin: Point, destination: Point
 ) -> Rental | None:
     """The way by these two stations between two points, as it was found; None if a station is gone."""
     here, there = bikes.find(pickup), bikes.find(dropoff)
     if here is None or there is None:
         return None
-    return _rental(bikes, here, there, walk_s(bikes, here, origin), walk_s(bikes, there, destination))
+    return _rental(bikes, here, there, origin, destination)
 
 
-def walk_s(bikes: BikeStations, station: int, point: tuple[float, float]) -> int:
-    """Seconds on foot between a station and a point."""
-    row = bikes.rows[station]
-    reached = WAYS.measure(row.lat, row.lon, [point[0]], [point[1]], limit_s=np.iinfo(np.int32).max)
-    return int(reached.seconds[0])
+def find_bike_ride(bikes: BikeStations, pickup: int, dropoff: int) -> Way:
+    """The ride between two stations, handling not included."""
+    return _way(bikes.point(pickup), bikes.point(dropoff), ON_A_BIKE)
 
 
-def ridden_m(bikes: BikeStations, pickup: int, dropoff: int) -> int:
-    """Metres of a ride between two stations."""
-    row, other = bikes.rows[pickup], bikes.rows[dropoff]
-    reached = WAYS.measure(
-        row.lat, row.lon, [other.lat], [other.lon], manner=ON_A_BIKE, limit_s=np.iinfo(np.int32).max
-    )
-    return int(reached.metres[0])
-
-
-def _near_door(bikes: BikeStations, point: tuple[float, float], is_open: Flags) -> _Door:
+def _near_door(bikes: BikeStations, point: Point, is_open: Flags) -> _Door:
     reached = WAYS.measure(*point, bikes.lat, bikes.lon, limit_s=WALK_S_MAX)
     near = np.flatnonzero((reached.seconds >= 0) & is_open)
     near = near[np.argsort(reached.seconds[near], kind="stable")[:NEAR_MAX]]
@@ -156,15 +141,17 @@ def _access(bikes: BikeStations, row: Sequence[int], *, is_egress: bool) -> Acce
     return Access(stop=stop, walk_s=seconds, rental=rental)
 
 
-def _rental(bikes: BikeStations, pickup: int, dropoff: int, walk_to_s: int, walk_from_s: int) -> Rental:
-    row, other = bikes.rows[pickup], bikes.rows[dropoff]
-    reached = WAYS.measure(
-        row.lat, row.lon, [other.lat], [other.lon], manner=ON_A_BIKE, limit_s=np.iinfo(np.int32).max
-    )
+def _rental(bikes: BikeStations, pickup: int, dropoff: int, origin: Point, destination: Point) -> Rental:
     return Rental(
-        pickup=station_key(row),
-        dropoff=station_key(other),
-        walk_to_s=walk_to_s,
-        ride_s=int(reached.seconds[0]) + 2 * HANDLE_S,
-        walk_from_s=walk_from_s,
+        pickup=station_key(bikes.rows[pickup]),
+        dropoff=station_key(bikes.rows[dropoff]),
+        walk_to_s=_way(origin, bikes.point(pickup), ON_FOOT).seconds,
+        ride_s=find_bike_ride(bikes, pickup, dropoff).seconds + 2 * HANDLE_S,
+        walk_from_s=_way(bikes.point(dropoff), destination, ON_FOOT).seconds,
     )
+
+
+def _way(start: Point, goal: Point, manner: Manner) -> Way:
+    way = WAYS.find_way(start, goal, manner=manner)
+    assert way is not None, "beelines join all points"
+    return way

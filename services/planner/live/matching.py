@@ -314,8 +314,8 @@ class _Matcher:
             if at is None:
                 raise _Unmatched(
                     "live_stop_unnamed",
-                    f"{_name(ref)}: a call is told of without a stop_id, and none to come has the "
-                    f"stop_sequence {told.stop_sequence}.",
+                    f"{_name(ref)}: a call is told of by no stop_id and by no stop_sequence that is to come "
+                    f"({told.stop_sequence}). Send one of them as the timetable has it, in order.",
                 )
             return at
         stop = self._find_stop(told.stop_id, ref)

@@ -26,6 +26,8 @@ from tests.services.planner.conftest import EVENING, PlanningHouse
 
 BIKE_M_S = 4.2
 TOCHO = "35.6896,139.6923"
+PIER, STATION = "35.6541,139.7610", "35.6556,139.7570"
+"""Near the bike stations of 竹芝 and of 浜松町, half a kilometre apart."""
 BY_BIKE = Limits(
     access_by=frozenset({Mode.WALK, Mode.BIKE}),
     egress_by=frozenset({Mode.WALK, Mode.BIKE}),
@@ -88,7 +90,10 @@ def oracle(
     out: bool,
 ) -> dict[int, float]:
     """Every pair of stations, for every stop: the least seconds, unrounded."""
-    walk = lambda a, b: haversine_m(a, b) * 1.3 / 1.2  # noqa: E731 - by the beeline's own figures
+
+    def walk(a: tuple[float, float], b: tuple[float, float]) -> float:
+        return haversine_m(a, b) * 1.3 / 1.2  # by the beeline's own figures
+
     near = sorted(
         (walk(point, (row.lat, row.lon)), i)
         for i, row in enumerate(rows)
@@ -205,18 +210,32 @@ def test_ids_of_journeys_with_bikes_give_them_back(city: Network) -> None:
 
 
 def test_what_stands_there_counts_for_an_hour(city: Network) -> None:
-    """Empty now, a station may be counted on tonight; one that takes nothing back never is left at."""
-    empty = stations(demo_rows(bikes=0))
-    assert not legs_of(find(city, TOCHO, "竹芝", bikes=empty).list_direct())
-    direct = find(city, "35.6541,139.7610", "35.6556,139.7570", bikes=stations())
-    soon = find(city, "35.6541,139.7610", "35.6556,139.7570", bikes=empty)
-    later = find(city, "35.6541,139.7610", "35.6556,139.7570", bikes=empty, at=EVENING + timedelta(hours=2))
-    full = find(city, "35.6541,139.7610", "35.6556,139.7570", bikes=stations(demo_rows(docks=0)))
-    unknown = find(
-        city, "35.6541,139.7610", "35.6556,139.7570", bikes=stations(demo_rows(bikes=None, docks=None))
-    )
-    has_bike = [bool(legs_of(each.list_direct())) for each in (direct, soon, later, full, unknown)]
-    assert has_bike == [True, False, True, False, True]
+    """Empty now, a station may be counted on tonight; one that rents or takes back nothing never is."""
+    tonight = EVENING + timedelta(hours=2)
+    rows = {
+        "as it is": (demo_rows(), True, True),
+        "empty": (demo_rows(bikes=0), False, True),
+        "full": (demo_rows(docks=0), False, True),
+        "unknown": (demo_rows(bikes=None, docks=None), True, True),
+        "rents nothing": ([replace(row, bikes=0, is_renting=False) for row in demo_rows()], False, False),
+        "takes nothing": ([replace(row, docks=0, is_returning=False) for row in demo_rows()], False, False),
+    }
+    for name, (told, is_soon, is_later) in rows.items():
+        found = [
+            legs_of(find(city, PIER, STATION, bikes=stations(told), at=at).list_direct())
+            for at in (EVENING, tonight)
+        ]
+        assert [bool(legs) for legs in found] == [is_soon, is_later], name
+
+
+def test_the_way_by_bike_keeps_to_what_is_asked_of_the_whole_way(city: Network) -> None:
+    by_bike = find(city, PIER, STATION, bikes=stations()).by_bike
+    assert by_bike is not None
+    seconds = int((by_bike.arrives_at - by_bike.departs_at).total_seconds())
+    for limits in (replace(BY_BIKE, direct_s_max=seconds - 1), replace(BY_BIKE, duration_s_max=seconds - 1)):
+        assert find(city, PIER, STATION, bikes=stations(), limits=limits).by_bike is None
+    for limits in (replace(BY_BIKE, direct_s_max=seconds), replace(BY_BIKE, duration_s_max=seconds)):
+        assert find(city, PIER, STATION, bikes=stations(), limits=limits).by_bike == by_bike
 
 
 # The house -------------------------------------------------------------------------------------------------

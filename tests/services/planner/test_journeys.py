@@ -4,14 +4,14 @@ import base64
 import random
 import zlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maas.errors import JourneyNotFound
+from maas.errors import JourneyNotFound, OutsideFeedDates
 from maas.journeys import Journey, Mode, PlanRequest
 from routing.strings import list_strings
 from services.planner.motis import encode_polyline
@@ -156,6 +156,29 @@ def test_earlier_journeys(city: Network) -> None:
     earlier = search_before(city, request, start, goal, leaves_before=first.departs_at)
     assert earlier.journeys
     assert all(journey.departs_at < first.departs_at for journey in earlier.journeys)
+
+
+def test_earlier_than_the_timetable_is_told_and_not_answered_with_nothing(city: Network) -> None:
+    begins = datetime.combine(city.router.timetable.first_date, time(), tzinfo=city.router.timetable.zone)
+    start, goal = city.places.get_end("都庁前"), city.places.get_end("竹芝")
+    request = PlanRequest(origin="都庁前", destination="竹芝", at=EVENING, language="")
+    with pytest.raises(OutsideFeedDates, match="Ask for a day between them"):
+        search_before(city, request, start, goal, leaves_before=begins - timedelta(hours=1))
+    # Of the first morning what there is: the day before is no reason to answer nothing.
+    morning = search_before(
+        city, request, start, goal, leaves_before=begins + timedelta(hours=8), count_min=20
+    )
+    assert morning.journeys
+
+
+def test_the_last_of_many_earlier_journeys_are_told(city: Network) -> None:
+    request = PlanRequest(origin="都庁前", destination="竹芝", at=EVENING, language="")
+    start, goal = city.places.get_end("都庁前"), city.places.get_end("竹芝")
+    many = search_before(city, request, start, goal, leaves_before=EVENING, count_min=12).journeys
+    few = search_before(city, request, start, goal, leaves_before=EVENING, count_min=3).journeys
+    leaving = sorted(journey.departs_at for journey in many)
+    assert (len(many), len(few)) == (12, 3)
+    assert sorted(journey.departs_at for journey in few) == leaving[-3:]
 
 
 def test_to_be_there_by_an_hour(city: Network) -> None:

@@ -270,7 +270,9 @@ def test_a_call_is_known_by_its_number_where_no_stop_is_told_or_the_stop_comes_t
         assert (change.calls.departures_s - planned.departures_s).tolist() == [0, 0, 300, 300]
     made = message()
     update(made, "loop").stop_time_update.add(stop_sequence=99).departure.delay = 60
-    assert match_literal(timetable, made).changes == []
+    matched = match_literal(timetable, made)
+    assert matched.changes == []
+    assert ["Send one of them" in str(notice) for notice in matched.notices] == [True]
 
 
 def match_literal(timetable: Timetable, made: Any) -> Matched:
