@@ -2,9 +2,10 @@
 
 Protocol, fixed before any number was read (workload plan-1):
 
-1. A fresh house in a temporary folder, embedded PostgreSQL and Redis: gateway and feeds in one process, two
-   planner processes on one port (`MAAS_PROCESSES=2 maas up planner`), as a house of many processes is run.
-   The load (`plan_load.py`) is a process of its own on the same two cores and asks the planners directly.
+1. A fresh house in a temporary folder, embedded PostgreSQL and Redis: gateway, feeds and partners in one
+   process, two planner processes on one port (`MAAS_PROCESSES=2 maas up planner`), as a house of many
+   processes is run. The load (`plan_load.py`) is a process of its own on the same two cores and asks the
+   planners directly.
 2. `rail`: the real data's `router/` weekday (49,093 trips), 3,000 queries from stop to stop, all stops alike,
    on its Wednesday from 6:00 to 23:00. `city`: all feeds of `tokyo/` (1.25 M stop times) with the
    demonstration's tariffs, from point to point: places of the network, walks of up to half an hour at both
@@ -23,7 +24,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,14 +34,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from load_tests.machine import ROOT, describe_machine, find_real_data
+from load_tests.planner_house import PlannerHouse, running_planners
 from routing.strings import list_strings
 from routing.timetable import open_timetable
-from services.platform.embedded.ports import pick_free_port
 from services.platform.embedded.postgres import EmbeddedPostgres
 from services.platform.embedded.redis import EmbeddedRedis
 
@@ -89,70 +88,25 @@ def list_cities(data: Path) -> list[City]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Where its parts answer, and its planners."""
-
-    folder: Path
-    front: str
-    planner: str
-    planners: psutil.Process
-
-
 @contextlib.contextmanager
-def running_house(folder: Path) -> Iterator[House]:
-    """The front and the planners over a database and a Redis of their own; all ended on return."""
-    urls = {part: f"http://127.0.0.1:{pick_free_port()}" for part in ("front", "planner")}
-    with contextlib.ExitStack() as stack:
-        shared = {
-            "DATABASE_URL": stack.enter_context(EmbeddedPostgres(folder / "postgres")).url,
-            "REDIS_URL": stack.enter_context(EmbeddedRedis(folder / "redis")).url,
-            "MAAS_SERVICE_SECRET": "of-this-benchmark-only",
-            "MAAS_SERVICE_URLS": json.dumps(
-                {"gateway": urls["front"], "feeds": urls["front"], "planner": urls["planner"]}
-            ),
-        }
-        running = {}
-        for part, words, count in (("front", ["gateway", "feeds"], 1), ("planner", ["planner"], PROCESSES)):
-            environment = {
-                "MAAS_DATA": str(folder / part),
-                "MAAS_PORT": urls[part].rpartition(":")[2],
-                "MAAS_PROCESSES": str(count),
-                "MAAS_RATE_PER_S": "0",
-                "MAAS_LOG_LEVEL": "warning",
-            }
-            output = stack.enter_context((folder / f"{part}.out").open("wb"))
-            running[part] = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "services.cli.main", "up", *words],
-                cwd=ROOT,
-                env=os.environ | shared | environment,
-                stdout=output,
-                stderr=output,
-            )
-            stack.callback(_end, running[part])
-        yield House(
-            folder=folder,
-            front=urls["front"],
-            planner=urls["planner"],
-            planners=psutil.Process(running["planner"].pid),
-        )
+def running_house(folder: Path) -> Iterator[PlannerHouse]:
+    """The planners and what they ask, over a database and a Redis of their own; all ended on return."""
+    with (
+        EmbeddedPostgres(folder / "postgres") as postgres,
+        EmbeddedRedis(folder / "redis") as redis,
+        running_planners(
+            folder, database_url=postgres.url, redis_url=redis.url, process_count=PROCESSES
+        ) as house,
+    ):
+        yield house
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(40)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)
-
-
-async def load_city(house: House, city: City) -> str:
+async def load_city(house: PlannerHouse, city: City) -> str:
     """Publish the network; returns its version. Returns when all planners have it in force."""
     deadline = time.monotonic() + START_S_MAX
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_S_MAX)) as session:
         while not await _is_up(session, f"{house.front}/health/ready"):
-            assert time.monotonic() < deadline, (house.folder / "front.out").read_text()
+            assert time.monotonic() < deadline, house.read_output("front")
             await asyncio.sleep(0.1)
         token = await asyncio.to_thread((house.folder / "front" / "admin.token").read_text)
         headers = {"Authorization": f"Bearer {token.strip()}", "Idempotency-Key": city.title}
@@ -173,7 +127,7 @@ async def _is_up(session: aiohttp.ClientSession, url: str) -> bool:
     return False
 
 
-def write_places(house: House, city: City, version: str) -> Path:
+def write_places(house: PlannerHouse, city: City, version: str) -> Path:
     """All stops, or where they are, a line each."""
     timetable = open_timetable(house.folder / "front" / "networks" / version)
     if city.by_point:
@@ -188,7 +142,7 @@ def write_places(house: House, city: City, version: str) -> Path:
     return path
 
 
-def run_load(house: House, city: City, places: Path, count: int, *more: str) -> dict[str, Any]:
+def run_load(house: PlannerHouse, city: City, places: Path, count: int, *more: str) -> dict[str, Any]:
     """One run of the load, with what an answer cost the planners."""
     command = [sys.executable, "-m", "load_tests.plan_load", "--url", house.planner, "--on", city.on]
     command += ["--places", str(places), "--count", str(count), *more]
@@ -199,14 +153,14 @@ def run_load(house: House, city: City, places: Path, count: int, *more: str) -> 
     return outcome
 
 
-def _cpu_s(house: House) -> float:
-    times = [replica.cpu_times() for replica in house.planners.children()]
+def _cpu_s(house: PlannerHouse) -> float:
+    times = [replica.cpu_times() for replica in house.list_replicas()]
     return sum(each.user + each.system for each in times)
 
 
-def read_memory(house: House) -> list[dict[str, float]]:
+def read_memory(house: PlannerHouse) -> list[dict[str, float]]:
     """Megabytes of each planner process."""
-    found = [replica.memory_full_info() for replica in house.planners.children()]
+    found = [replica.memory_full_info() for replica in house.list_replicas()]
     return [{"own_mb": round(each.uss / 1e6, 1), "share_mb": round(each.pss / 1e6, 1)} for each in found]
 
 

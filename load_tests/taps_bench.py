@@ -38,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from load_tests.machine import ROOT, describe_machine
+from load_tests.planner_house import end_process
 from load_tests.taps_load import BATCH_TAPS, WORKLOAD
 from services.platform.embedded.ports import pick_free_port
 from services.platform.embedded.postgres import find_running_url
@@ -69,12 +70,7 @@ def running_house(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end_process(process)
 
 
 class Meter:

@@ -74,6 +74,8 @@ class Inherited:
                 said, numbers, _, _ = socket.recv_fds(self.door, _AT_ONCE_MAX, _AT_ONCE_MAX)
             except BlockingIOError:
                 return
+            except ConnectionError:  # It ended before it read what we said.
+                said, numbers = b"", []
             if not said:
                 loop.remove_reader(self.door)
                 is_alone.set()
@@ -87,7 +89,8 @@ class Inherited:
         self.door.settimeout(0)
         loop.add_reader(self.door, take)
         try:
-            self.door.send(_READY)
+            with suppress(ConnectionError):  # It has ended already; the door says so, too.
+                self.door.send(_READY)
             await is_alone.wait()
         finally:
             loop.remove_reader(self.door)

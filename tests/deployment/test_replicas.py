@@ -8,20 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import aiohttp
-import orjson
 import psutil
 import pytest
 
+from load_tests.planner_house import PlannerHouse, running_planners
 from services.demo.city.build import build_city
 from services.demo.client import Client
 from services.demo.seed import TOKYO
 from services.demo.trip import DESTINATION, ORIGIN, evening_departure
-from services.platform.embedded.ports import pick_free_port
 from tests.conftest import ROOT
 
 REPLICAS = 2
@@ -30,69 +28,26 @@ READY_S_MAX = 120
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@dataclass(kw_only=True)
-class House:
-    """The planner's processes at `url`, and beside them what they ask (`front`)."""
-
-    folder: Path
-    front: str
-    url: str
-    running: dict[str, "subprocess.Popen[bytes]"]
-
-    @staticmethod
-    def is_alive(process: psutil.Process) -> bool:
-        """An ended process that nobody has asked after yet is not."""
-        with suppress(psutil.NoSuchProcess):
-            return process.status() != psutil.STATUS_ZOMBIE
-        return False
-
-    def list_replicas(self) -> list[psutil.Process]:
-        return psutil.Process(self.running["planner"].pid).children()
-
-
 @pytest.fixture
-def house(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
-    urls = {part: f"http://127.0.0.1:{pick_free_port()}" for part in ("front", "planner")}
-    addresses = {"gateway": urls["front"], "feeds": urls["front"], "planner": urls["planner"]}
-    started = House(folder=tmp_path, front=urls["front"], url=urls["planner"], running={})
-    for part, words in (("front", ["gateway", "feeds"]), ("planner", ["planner"])):
-        environment = {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "MAAS_DATA": str(tmp_path / part),
-            "MAAS_PORT": urls[part].rpartition(":")[2],
-            "MAAS_SERVICE_SECRET": "the-secret-of-this-house",
-            "MAAS_SERVICE_URLS": orjson.dumps(addresses).decode(),
-            "MAAS_PROCESSES": str(REPLICAS) if part == "planner" else "1",
-            "MAAS_RATE_PER_S": "0",
-        }
-        with (tmp_path / f"{part}.log").open("wb") as log:
-            started.running[part] = subprocess.Popen(
-                [sys.executable, "-m", "services.cli.main", "up", *words],
-                env=os.environ | environment,
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-            )
-    replicas: list[psutil.Process] = []
-    try:
+def house(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[PlannerHouse]:
+    with running_planners(
+        tmp_path, database_url=database_url, redis_url=redis_url, process_count=REPLICAS
+    ) as started:
         yield started
-    finally:
-        for process in started.running.values():
-            with suppress(psutil.NoSuchProcess):
-                replicas += psutil.Process(process.pid).children(recursive=True)
-            process.kill()
-            process.wait()
-        for each in replicas:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
 
 
-async def publish(house: House, session: aiohttp.ClientSession) -> None:
+def is_alive(process: psutil.Process) -> bool:
+    """An ended process that nobody has asked after yet is not."""
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+async def publish(house: PlannerHouse, session: aiohttp.ClientSession) -> None:
     """Until the first process has a network; the gateway and feeds are asked for it."""
     deadline = time.monotonic() + READY_S_MAX
     while not await is_ready(session, f"{house.front}/health/ready"):
-        assert time.monotonic() < deadline, (house.folder / "front.log").read_text()
+        assert time.monotonic() < deadline, house.read_output("front")
         await asyncio.sleep(0.1)
     token = await asyncio.to_thread((house.folder / "front" / "admin.token").read_text)
     city = await asyncio.to_thread(build_city, house.folder / "city", around=datetime.now(TOKYO).date())
@@ -108,35 +63,35 @@ async def is_ready(session: aiohttp.ClientSession, url: str) -> bool:
     return False
 
 
-async def plan(house: House) -> tuple[int, int]:
+async def plan(house: PlannerHouse) -> tuple[int, int]:
     """Status, and how many journeys; over a connection of its own, so that any replica may answer."""
     at = evening_departure(datetime.now(TOKYO).isoformat())
     asked = {"fromPlace": ORIGIN, "toPlace": DESTINATION, "time": at}
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{house.url}/api/v6/plan", params=asked) as answer,
+        session.get(f"{house.planner}/api/v6/plan", params=asked) as answer,
     ):
         return answer.status, len((await answer.json()).get("itineraries", ()))
 
 
-async def until_all_answer(house: House) -> None:
+async def until_all_answer(house: PlannerHouse) -> None:
     """Each replica opens the network by itself: so many good answers in a row that both were asked."""
     deadline = time.monotonic() + READY_S_MAX
     in_a_row = 0
     while in_a_row < 20:
-        assert time.monotonic() < deadline, (house.folder / "planner.log").read_text()
+        assert time.monotonic() < deadline, house.read_output("planner")
         status, count = await plan(house)
         in_a_row = in_a_row + 1 if status == 200 and count else 0
         await asyncio.sleep(0.05 if in_a_row else 0.5)
 
 
-async def count_connections(house: House, opened: int) -> list[int]:
+async def count_connections(house: PlannerHouse, opened: int) -> list[int]:
     """So many connections are opened and kept; how many of them each replica has."""
-    port = int(house.url.rpartition(":")[2])
+    port = int(house.planner.rpartition(":")[2])
     async with AsyncExitStack() as stack:
         for _ in range(opened):
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            async with session.get(f"{house.url}/health/live") as answer:
+            async with session.get(f"{house.planner}/health/live") as answer:
                 await answer.read()
         return [
             sum(
@@ -153,7 +108,7 @@ async def until(condition: Callable[[], bool], said: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_a_killed_replica_is_replaced_and_nobody_is_refused(house: House) -> None:
+async def test_a_killed_replica_is_replaced_and_nobody_is_refused(house: PlannerHouse) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         await publish(house, session)
         await until_all_answer(house)
@@ -184,15 +139,15 @@ async def test_a_killed_replica_is_replaced_and_nobody_is_refused(house: House) 
     replicas = house.list_replicas()
     house.running["planner"].send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(house.running["planner"].wait, 40) == 0
-    assert not any(house.is_alive(each) for each in replicas), "all have ended with the first process"
+    assert not any(is_alive(each) for each in replicas), "all have ended with the first process"
 
 
-async def test_replicas_end_when_the_first_process_is_killed(house: House) -> None:
+async def test_replicas_end_when_the_first_process_is_killed(house: PlannerHouse) -> None:
     await until(lambda: len(house.list_replicas()) == REPLICAS, "replicas start")
     replicas = house.list_replicas()
     house.running["planner"].kill()
     house.running["planner"].wait()
-    await until(lambda: not any(house.is_alive(each) for each in replicas), "nobody is left on the port")
+    await until(lambda: not any(is_alive(each) for each in replicas), "nobody is left on the port")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from maas.ports import BikesPort
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.platform.away import is_away
 from services.platform.context import ServiceContext
+from services.platform.errors import SettingsInvalid
 
 log = structlog.get_logger()
 
@@ -35,11 +36,11 @@ class BikesNow:
         return self._stations
 
     async def refresh(self) -> None:
-        """Ask now. Where nobody answers what is known stays."""
+        """Ask now. Where nobody answers what is known stays; who is told of no partners has no bikes."""
         try:
             rows = await self._context.ports.get(BikesPort).list_stations()
         except Exception as error:
-            if not is_away(error):
+            if not is_away(error) and not isinstance(error, SettingsInvalid):
                 raise
             log.info("bikes_not_known", reason=str(error))
             return
