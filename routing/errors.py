@@ -29,3 +29,21 @@ class OutsideDates(RoutingError):
     """The network holds no service on that day. Ask within its first and last date."""
 
     code = "outside_feed_dates"
+
+
+class StreetsUnreadable(RoutingError):
+    """The folder holds no compiled streets of this format. Compile the map again."""
+
+    code = "streets_unreadable"
+
+
+class MapUnreadable(RoutingError):
+    """The file is no whole OpenStreetMap extract (.osm.pbf, .pbf or .osm). Fetch it again."""
+
+    code = "map_unreadable"
+
+
+class NoStreets(RoutingError):
+    """The extract holds no way that anybody may use, or the points of none. Choose an extract of the city."""
+
+    code = "no_streets"

@@ -3,7 +3,8 @@
 Problem   A search needs seconds from a door to many stops, docks or pick-up points; where a street graph is
           loaded they are exact, elsewhere they are estimates, and the search should not care.
 Idea      `Ways` is the question; `BeelineWays` answers it without streets: beeline times a detour factor.
-Invariant `measure` and `find_way` agree: the same seconds for the same ends and manner.
+          Where streets do not reach, whoever knows streets estimates too, and says so (`is_estimate`).
+Invariant `measure` and `find_way` agree: the same seconds and metres for the same ends and manner.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from routing.footpaths import distance_m
 from routing.kernels.arrays import Int32
@@ -52,20 +54,61 @@ ON_FOOT = Manner()
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Ways to targets, in their order: int32[n] whole seconds and metres, BEYOND where there is none."""
+    """Ways to targets, in their order: int32[n] whole seconds and metres, BEYOND where there is none.
+
+    is_estimate  bool[n]  the way to this target is no way along streets; False where it is BEYOND
+    """
 
     seconds: Int32
     metres: Int32
+    is_estimate: npt.NDArray[np.bool_]
+
+
+class StepKind(StrEnum):
+    """What one goes along."""
+
+    STREET = "street"
+    FOOTWAY = "footway"
+    CYCLEWAY = "cycleway"
+    CROSSING = "crossing"
+    STEPS = "steps"
+    ESCALATOR = "escalator"
+    ELEVATOR = "elevator"
+    PLATFORM = "platform"
+    INDOOR = "indoor"
+    PLAZA = "plaza"
+    OFF_STREET = "off_street"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayStep:
+    """A stretch of a way along one street.
+
+    `name` is what the map calls it, "" where it has none; `points` as in Way, the ends shared with the steps
+    before and after; `way_id` is OpenStreetMap's id of its first way, 0 off the streets; `level` is the
+    floor, 0 where the map says nothing.
+    """
+
+    name: str
+    metres: int
+    kind: StepKind
+    points: tuple[tuple[float, float], ...]
+    way_id: int
+    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A way along streets. `points` are (latitude, longitude) from its start to its end, both included."""
+    """A way along streets. `points` are (latitude, longitude) from its start to its end, both included.
+
+    `steps` are its stretches, whose metres sum to the way's; an estimate has none.
+    """
 
     seconds: int
     metres: int
     points: tuple[tuple[float, float], ...]
     is_estimate: bool
+    steps: tuple[WayStep, ...] = ()
 
 
 class Ways(Protocol):
@@ -112,6 +155,7 @@ class BeelineWays:
         return Reached(
             np.where(is_far, BEYOND, seconds).astype(np.int32),
             np.where(is_far, BEYOND, np.rint(along_m)).astype(np.int32),
+            ~is_far,
         )
 
     def find_way(
