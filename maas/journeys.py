@@ -73,7 +73,8 @@ class Leg:
     `operator_id` is the GTFS agency_id; `trip_id` and `route_id` carry the feed, `feed:trip_id`.
     `in_seat` says that the rider stays in the vehicle of the leg before.
     `distance_m` is along the walk, or between the stops passed as the crow flies when the feed has no better.
-    `is_estimate` marks a walk computed from a beeline, not from streets.
+    `is_estimate` marks a walk computed from a beeline, not from streets. `points` are the way along streets,
+    (latitude, longitude) from one end to the other; none where it is not known.
     `route_name` is the short name where there is one; `trip_name` the vehicle run's own (さるびあ丸, 501A).
     `condition` is what the operator said where the ride is not certain (条件付), None where it is.
     `is_live` says that the operator told how the trip runs now; `planned_*` are what the timetable says where
@@ -108,6 +109,7 @@ class Leg:
     alerts: tuple[ServiceAlert, ...] = ()
     takes_bikes: bool | None = None
     takes_wheelchairs: bool | None = None
+    points: tuple[tuple[float, float], ...] = ()
 
     @property
     def is_transit(self) -> bool:

@@ -32,9 +32,11 @@ from routing.timetable import (
     Stops,
     Timetable,
     Trips,
+    Walked,
     mirror_lines,
     mirror_walks,
 )
+from routing.walked import find_walked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,16 @@ def assemble(
         mirror=mirror_lines(lines, stop_count=len(stops.lat)),
         walks=walks,
         mirror_walks=mirror_walks(walks),
+        walked=Walked(
+            find_walked(
+                walks,
+                lat=stops.lat,
+                lon=stops.lon,
+                stations=stops.stations,
+                transfers=transfers,
+                options=options.walks,
+            )
+        ),
         parts=line_parts,
         days=hours._replace(active=active),
         stops=stops,

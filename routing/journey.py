@@ -152,15 +152,21 @@ def instant(timetable: Timetable, day: int, seconds: int) -> datetime:
     return datetime.fromtimestamp(start + seconds, tz=timetable.zone)
 
 
+def find_walk(timetable: Timetable, source: int, target: int) -> int | None:
+    """Which of the footpaths leads from the one stop to the other; None where none does."""
+    begin, end = timetable.walks.offsets[source], timetable.walks.offsets[source + 1]
+    for i in range(int(begin), int(end)):
+        if timetable.walks.targets[i] == target:
+            return i
+    return None
+
+
 def find_walk_s(timetable: Timetable, source: int, target: int) -> int | None:
     """The footpath's seconds, 0 for the stop itself, None where there is none."""
     if source == target:
         return 0
-    begin, end = timetable.walks.offsets[source], timetable.walks.offsets[source + 1]
-    for i in range(int(begin), int(end)):
-        if timetable.walks.targets[i] == target:
-            return int(timetable.walks.walk_s[i])
-    return None
+    at = find_walk(timetable, source, target)
+    return None if at is None else int(timetable.walks.walk_s[at])
 
 
 def resolve(timetable: Timetable, path: FoundJourney) -> tuple[TripLeg | WalkLeg, ...]:

@@ -26,7 +26,7 @@ from routing.errors import NetworkUnreadable, OutsideDates
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
 from routing.strings import Strings, check_strings, find_string, iterate_strings
 
-FORMAT = 4
+FORMAT = 5
 
 
 UNKNOWN, YES, NO = 0, 1, 2
@@ -140,6 +140,15 @@ class Days(NamedTuple):
     last_departure_s: Int32
 
 
+class Walked(NamedTuple):
+    """What of the footpaths is walked, and so depends on who walks.
+
+    seconds   int32[F]  of walks.walk_s, those walked at the usual speed; the rest is fixed
+    """
+
+    seconds: Int32
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timetable:
     """See the module. `mirror` and `mirror_walks` are the mirrored lines and walks (kernels/arrays.py)."""
@@ -154,6 +163,7 @@ class Timetable:
     mirror: Lines
     walks: Walks
     mirror_walks: Walks
+    walked: Walked
     parts: Parts
     days: Days
     stops: Stops
@@ -265,6 +275,9 @@ class Timetable:
             _check_lines(lines, stop_count=self.stop_count)
         for walks in (self.walks, self.mirror_walks):
             _check_walks(walks, stop_count=self.stop_count)
+        assert len(self.walked.seconds) == len(self.walks.walk_s), "of every footpath a part is walked"
+        assert (self.walked.seconds >= 0).all(), "nothing is walked backwards in time"
+        assert (self.walked.seconds <= self.walks.walk_s).all(), "no more is walked than there is"
         _check_parts(self)
 
     def save(self, folder: Path) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place
-from routing.journey import Rental, TripLeg, WalkLeg, check_in_s, find_ride, find_walk_s, walk_leg
-from routing.streets.beeline import OPTIONS, estimate_walk
+from routing.journey import Rental, TripLeg, WalkLeg, check_in_s, find_ride, walk_leg
+from routing.pacing import find_paced_walk_s
+from routing.streets.ways import Way
 from routing.strings import get_string
 from routing.timetable import NO, UNKNOWN, YES, Timetable
 from services.planner.bikes.stations import NO_BIKES, BikeStations
@@ -25,6 +26,7 @@ from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, e
 from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
 from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
+from services.planner.outside import Manners, Outside, Point, estimate_walk, points_of
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews
 
@@ -33,13 +35,19 @@ _SAID = {UNKNOWN: None, YES: True, NO: False}
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Turns what routing found on one network into journeys."""
+    """Turns what routing found on one network into journeys; walks and ways by bike as `outside` has them."""
 
     timetable: Timetable
     places: PlaceIndex
     version: str
     news: SailingNews = field(default_factory=SailingNews)
     live: LiveState = field(default_factory=LiveState)
+    outside: Outside = field(default_factory=Outside)
+
+    def going(self, manners: Manners) -> "Teller":
+        """One who tells of somebody who goes in this manner."""
+        outside = self.outside.going(manners)
+        return self if outside is self.outside else replace(self, outside=outside)
 
     def tell(
         self,
@@ -62,14 +70,14 @@ class Teller:
                 if leg.destination is None
                 else self.places.place_of_stop(leg.destination, language)
             )
-            told += tell_way(leg, start, goal, bikes, language)
+            told += tell_way(leg, (start, goal), bikes=bikes, language=language, outside=self.outside)
         return self._journey(tuple(told), legs)
 
     def tell_walk(self, origin: Place, destination: Place, departs_at: datetime) -> Journey:
-        """A journey on foot all the way."""
-        walk = estimate_walk(origin.lat, origin.lon, destination.lat, destination.lon)
+        """A journey on foot all the way. Raises JourneyNotFound where nobody can walk."""
+        seconds = _get_walk(self.outside, origin, destination).seconds
         # Whole seconds, so that the id can name the instant.
-        leg = walk_leg(None, None, departs_at.replace(microsecond=0), walk.seconds)
+        leg = walk_leg(None, None, departs_at.replace(microsecond=0), seconds)
         return self.tell([leg], origin=origin, destination=destination, language="")
 
     def tell_rental(
@@ -152,12 +160,16 @@ class Teller:
     def get_journey(self, journey_id: str, bikes: BikeStations = NO_BIKES) -> Journey:
         """The journey of that id. Raises JourneyNotFound."""
         code = decode(journey_id)
+        return self.going(code.manners).rebuild(journey_id, code, bikes)
+
+    def rebuild(self, journey_id: str, code: JourneyCode, bikes: BikeStations) -> Journey:
+        """The journey that the id says; `code` is what was read from it. Raises JourneyNotFound."""
         start, goal = self._end(code.origin), self._end(code.destination)
         if code.rides:
             legs = self._with_walks([self._find(ride) for ride in code.rides], code, (start, goal), bikes)
         else:
             departs_at = datetime.fromtimestamp(code.departs_s, tz=self.timetable.zone)
-            rental = _rebuild(bikes, code.rentals[0], start, goal)
+            rental = _rebuild(bikes, code.rentals[0], start, goal, self.outside)
             if rental is None:
                 return self.tell_walk(start, goal, departs_at)
             legs = [walk_leg(None, None, departs_at, rental.seconds, rental)]
@@ -191,6 +203,7 @@ class Teller:
             rides=rides,
             departs_s=0 if rides else int(legs[0].departs_at.timestamp()),
             rentals=(stations_of(first), stations_of(last if rides else None)),
+            manners=self.outside.manners,
         )
         return replace(nameless, journey_id=encode(code))
 
@@ -230,7 +243,7 @@ class Teller:
         legs: list[TripLeg | WalkLeg] = []
         first, last = rides[0], rides[-1]
         boarded, alighted = first.calls[0].stop, last.calls[-1].stop
-        rental = _rebuild(bikes, code.rentals[0], ends[0], self.places.place_of_stop(boarded))
+        rental = _rebuild(bikes, code.rentals[0], ends[0], self.places.place_of_stop(boarded), self.outside)
         walk_s = self._end_walk_s(code.origin, ends[0], boarded, rental, is_egress=False)
         start = self.timetable.find_stop(code.origin[0]) if len(code.origin) == 1 else None
         if start != boarded:
@@ -247,7 +260,7 @@ class Teller:
                 if stop != target:
                     legs.append(walk_leg(stop, target, before.arrives_at, walk_s))
             legs.append(ride)
-        rental = _rebuild(bikes, code.rentals[1], self.places.place_of_stop(alighted), ends[1])
+        rental = _rebuild(bikes, code.rentals[1], self.places.place_of_stop(alighted), ends[1], self.outside)
         walk_s = self._end_walk_s(code.destination, ends[1], alighted, rental, is_egress=True)
         goal = self.timetable.find_stop(code.destination[0]) if len(code.destination) == 1 else None
         if goal != alighted:
@@ -264,61 +277,81 @@ class Teller:
             assert other is not None, "the end was found before"
             return self._walk_s(stop, other) if is_egress else self._walk_s(other, stop)
         place = self.places.place_of_stop(stop)
-        return estimate_walk(end.lat, end.lon, place.lat, place.lon).seconds
+        start, goal = (place, end) if is_egress else (end, place)
+        return _get_walk(self.outside, start, goal).seconds
 
     def _walk_s(self, source: int, target: int) -> int:
-        walk_s = find_walk_s(self.timetable, source, target)
+        walk_s = find_paced_walk_s(self.timetable, source, target, self.outside.manners.on_foot)
         if walk_s is None:
             raise JourneyNotFound("The network has no such walk any more. Search again.")
         return walk_s
 
 
-def walk_speed_m_s() -> float:
-    """Metres of beeline a second that an estimated walk makes good."""
-    return OPTIONS.speed_m_s / OPTIONS.detour_factor
-
-
-def tell_way(leg: WalkLeg, start: Place, goal: Place, bikes: BikeStations, language: str) -> list[Leg]:
+def tell_way(
+    leg: WalkLeg, ends: tuple[Place, Place], *, bikes: BikeStations, language: str, outside: Outside
+) -> list[Leg]:
     """A walk as a leg; a way by bike as three, less a walk that is no step."""
+    start, goal = ends
     if leg.rental is None:
-        return [_foot(start, goal, leg.departs_at, leg.arrives_at)]
+        return [_foot(start, goal, leg.departs_at, leg.arrives_at, outside)]
     pickup, dropoff = bikes.find(leg.rental.pickup), bikes.find(leg.rental.dropoff)
     assert pickup is not None, "a way by bike is told of the stations it was found with"
     assert dropoff is not None, "a way by bike is told of the stations it was found with"
     taken, left = bikes.place(pickup, language), bikes.place(dropoff, language)
     rides_at = leg.departs_at + timedelta(seconds=leg.rental.walk_to_s)
     leaves_at = rides_at + timedelta(seconds=leg.rental.ride_s)
+    way = find_bike_ride(bikes, pickup, dropoff, outside)
+    assert way is not None, "a way by bike is told as it was found"
     ride = Leg(
         mode=Mode.BIKE,
         origin=taken,
         destination=left,
         departs_at=rides_at,
         arrives_at=leaves_at,
-        distance_m=find_bike_ride(bikes, pickup, dropoff).metres,
+        distance_m=way.metres,
         operator_id=bikes.rows[pickup].operator_id,
         route_name=bikes.system_name(pickup, language),
-        is_estimate=True,
+        is_estimate=way.is_estimate,
+        points=points_of(way),
     )
-    walks = [_foot(start, taken, leg.departs_at, rides_at), _foot(left, goal, leaves_at, leg.arrives_at)]
+    walks = (
+        _foot(start, taken, leg.departs_at, rides_at, outside),
+        _foot(left, goal, leaves_at, leg.arrives_at, outside),
+    )
     return [walks[0], ride, walks[1]]
 
 
-def _foot(start: Place, goal: Place, departs_at: datetime, arrives_at: datetime) -> Leg:
+def _foot(start: Place, goal: Place, departs_at: datetime, arrives_at: datetime, outside: Outside) -> Leg:
+    way = outside.find_walk(_point(start), _point(goal)) or estimate_walk(_point(start), _point(goal))
     return Leg(
         mode=Mode.WALK,
         origin=start,
         destination=goal,
         departs_at=departs_at,
         arrives_at=arrives_at,
-        distance_m=estimate_walk(start.lat, start.lon, goal.lat, goal.lon).metres,
-        is_estimate=True,
+        distance_m=way.metres,
+        is_estimate=way.is_estimate,
+        points=points_of(way),
     )
 
 
-def _rebuild(bikes: BikeStations, stations: Stations | None, start: Place, goal: Place) -> Rental | None:
+def _point(place: Place) -> Point:
+    return place.lat, place.lon
+
+
+def _get_walk(outside: Outside, start: Place, goal: Place) -> Way:
+    way = outside.find_walk(_point(start), _point(goal))
+    if way is None:
+        raise JourneyNotFound("The network has no such walk any more. Search again.")
+    return way
+
+
+def _rebuild(
+    bikes: BikeStations, stations: Stations | None, start: Place, goal: Place, outside: Outside
+) -> Rental | None:
     if stations is None:
         return None
-    found = rebuild_rental(bikes, *stations, (start.lat, start.lon), (goal.lat, goal.lon))
+    found = rebuild_rental(bikes, stations, (_point(start), _point(goal)), outside=outside)
     if found is None:
         raise JourneyNotFound("A bike station of this journey is not known any more. Search again.")
     return found

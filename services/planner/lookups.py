@@ -108,7 +108,9 @@ class Lookups:
 
     async def one_to_many(self, call: Call) -> Reply:
         """GET /api/v1/one-to-many."""
-        return reply_list(list_walks(call.query))
+        query: OneToManyQuery = call.query
+        ways = self._planner.in_force.get().ways
+        return await self._planner.in_thread(lambda: reply_list(list_walks(ways, query)))
 
     async def geocode(self, call: Call) -> Reply:
         """GET /api/v1/geocode."""

@@ -23,6 +23,7 @@ from maas.ports import NetworkPort, PublishedNetwork
 from routing.bounds import find_saved_bounds
 from routing.raptor import Router
 from routing.reach import warm_up_reach
+from routing.streets.ways import BeelineWays, Ways
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
 from services.planner.live.state import LiveState, build_router, build_state
@@ -43,7 +44,7 @@ class Network:
     """One published network, open. Without a tariff folder it has its feeds' own fares, if any.
 
     `planned` searches the timetable as it was published, `router` as it runs. Refund rules are in the tariff
-    folder only.
+    folder only. `ways` are along its streets, by beelines where it has none.
     """
 
     version: str
@@ -56,6 +57,7 @@ class Network:
     refunds: RefundRules | None
     news: SailingNews = field(default_factory=SailingNews)
     live: LiveState = field(default_factory=LiveState)
+    ways: Ways = field(default_factory=BeelineWays)
     variants: Variants = field(default_factory=Variants, init=False)
 
     @property

@@ -57,8 +57,6 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "via": _only("searches have no via stops yet; search to the stop, then on from there"),
     "viaMinimumStay": _only("searches have no via stops yet", "0"),
     "pedestrianProfile": _only("the network does not know where steps are", "FOOT"),
-    "pedestrianSpeed": _only("walks between stops are timed when the network is compiled"),
-    "cyclingSpeed": _only("rides on shared bikes are estimated at one speed"),
     **{
         f"vehicle{what}": _NO_TRUCKS
         for what in (
@@ -142,6 +140,15 @@ LocationTypes = Annotated[
     Field(max_length=10),
 ]
 TransferMinutes = Annotated[int, Field(ge=0, le=120, description="Minutes.")]
+WalkingSpeed = Annotated[
+    float,
+    Field(
+        ge=0.3,
+        le=3,
+        description="Metres a second on a level street. Interchanges that a feed gives a time for keep it.",
+    ),
+]
+CyclingSpeed = Annotated[float, Field(ge=1, le=12, description="Metres a second on a level street.")]
 TransferFactor = Annotated[float, Field(ge=1, le=10, allow_inf_nan=False)]
 
 

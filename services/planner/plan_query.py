@@ -82,6 +82,7 @@ class PlanQuery(RideQuery):
             direct_factor=self.fastest_direct_factor,
             rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
+            manners=self.manners,
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
             direct_by=_ways_meant("directModes", self.direct_modes),

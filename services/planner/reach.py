@@ -54,6 +54,7 @@ class ReachQuery(RideQuery):
             egress_s_max=near,
             rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
+            manners=self.manners,
         )
 
 
@@ -89,9 +90,15 @@ class ReachRequest:
 def tell_reach(network: Network, request: ReachRequest) -> ReachMessage:
     """Find and tell. Raises OutsideFeedDates."""
     limits = request.limits
-    ways = near_ways(list_ways(network, request.one, is_egress=request.arrive_by), limits.access_s_max)
+    ways = near_ways(
+        list_ways(network, request.one, limits.manners, is_egress=request.arrive_by), limits.access_s_max
+    )
     router = network.variants.get(
-        network.router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
+        network.router,
+        modes=limits.modes,
+        takes_bikes=limits.takes_bikes,
+        rule=limits.rule,
+        manner=limits.manners.on_foot,
     )
     try:
         reach = find_reach(

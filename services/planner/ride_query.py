@@ -5,13 +5,16 @@ from pydantic import Field
 from maas.journeys import Mode
 from routing.transfer_rules import TransferRule
 from services.planner.modes import MotisMode, modes_meant
+from services.planner.outside import Manners, choose_manners
 from services.planner.parameters import (
+    CyclingSpeed,
     Languages,
     MatchingDistance,
     Modes,
     MotisQuery,
     TransferFactor,
     TransferMinutes,
+    WalkingSpeed,
 )
 
 
@@ -25,12 +28,19 @@ class RideQuery(MotisQuery):
     transfer_time_factor: TransferFactor = 1.0
     require_bike_transport: bool = False
     max_matching_distance: MatchingDistance = 250
+    pedestrian_speed: WalkingSpeed | None = None
+    cycling_speed: CyclingSpeed | None = None
     language: Languages = ()
 
     @property
     def modes(self) -> frozenset[Mode] | None:
         """What may be ridden; None: anything."""
         return None if MotisMode.TRANSIT in self.transit_modes else modes_meant(self.transit_modes)
+
+    @property
+    def manners(self) -> Manners:
+        """How somebody goes outside vehicles."""
+        return choose_manners(walking_m_s=self.pedestrian_speed, cycling_m_s=self.cycling_speed)
 
     @property
     def transfer_rule(self) -> TransferRule:

@@ -20,11 +20,13 @@ from maas.journeys import Journey, Mode, Place, PlanRequest
 from routing.errors import OutsideDates
 from routing.journey import Access, FoundJourney, resolve, service_day_start
 from routing.raptor import Query, list_access, list_egress
-from routing.streets.beeline import estimate_walk, list_access_near
+from routing.streets.ways import BEYOND
 from routing.transfer_rules import AS_PLANNED, TransferRule
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.bikes.ways import find_rental, list_rental_ways
+from services.planner.journeys import Teller
 from services.planner.network import Network
+from services.planner.outside import USUAL, Manners, Outside
 from services.planner.places import End
 
 INTERCHANGES_MAX = 11
@@ -53,6 +55,7 @@ class Limits:
     rule             how long interchanges take
     takes_bikes      ridden is only what is said to take bikes along
     *_by             how ways to the first stop, from the last and all the way may be made
+    manners          how somebody goes outside vehicles, at both ends and between rides
     """
 
     modes: frozenset[Mode] | None = None
@@ -66,6 +69,7 @@ class Limits:
     access_by: frozenset[Mode] = ON_FOOT
     egress_by: frozenset[Mode] = ON_FOOT
     direct_by: frozenset[Mode] = ON_FOOT
+    manners: Manners = USUAL
 
 
 ANY = Limits()
@@ -173,6 +177,14 @@ class _Sought:
     bikes: BikeStations
 
     @cached_property
+    def _teller(self) -> Teller:
+        return self.network.teller.going(self.limits.manners)
+
+    @cached_property
+    def _outside(self) -> Outside:
+        return self._teller.outside
+
+    @cached_property
     def _access(self) -> list[Access]:
         return self._list_ways(self.origin, self.limits.access_by, self.limits.access_s_max, is_egress=False)
 
@@ -188,7 +200,9 @@ class _Sought:
         """On foot and by shared bike, as far as each is wanted."""
         ways: list[Access] = []
         if Mode.WALK in modes:
-            ways += near_ways(list_ways(self.network, end, is_egress=is_egress), limit_s)
+            ways += near_ways(
+                list_ways(self.network, end, self._outside.manners, is_egress=is_egress), limit_s
+            )
         if Mode.BIKE in modes:
             ways += list_rental_ways(
                 self.bikes,
@@ -197,6 +211,7 @@ class _Sought:
                 self.request.at,
                 is_egress=is_egress,
                 limit_s=limit_s,
+                outside=self._outside,
             )
         return ways
 
@@ -217,7 +232,11 @@ class _Sought:
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
         router = self.network.variants.get(
-            self.network.router, modes=limits.modes, takes_bikes=limits.takes_bikes, rule=limits.rule
+            self.network.router,
+            modes=limits.modes,
+            takes_bikes=limits.takes_bikes,
+            rule=limits.rule,
+            manner=limits.manners.on_foot,
         )
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
@@ -258,12 +277,18 @@ class _Sought:
         if Mode.BIKE not in self.limits.direct_by:
             return None
         start, goal, request = _point(self.origin), _point(self.destination), self.request
-        rental = find_rental(self.bikes, (start.lat, start.lon), (goal.lat, goal.lon), request.at)
+        rental = find_rental(
+            self.bikes,
+            (start.lat, start.lon),
+            (goal.lat, goal.lon),
+            request.at,
+            outside=self._outside,
+        )
         if rental is None or not _is_wanted(rental.seconds, self.limits):
             return None
         early = timedelta(seconds=rental.seconds if request.arrive_by else 0)
         departs_at = (request.at - early).astimezone(self.network.router.timetable.zone)
-        return self.network.teller.tell_rental(
+        return self._teller.tell_rental(
             start, goal, departs_at, rental=rental, bikes=self.bikes, language=request.language
         )
 
@@ -272,8 +297,9 @@ class _Sought:
 
     def _tell(self, each: _Candidate) -> Journey:
         access, egress = each.found.access, each.found.egress
-        return self.network.teller.tell(
-            resolve(self.network.router.timetable, each.found),
+        walked = self.network.variants.get(self.network.router, manner=self.limits.manners.on_foot)
+        return self._teller.tell(
+            resolve(walked.timetable, each.found),
             origin=self.origin.place if access.rental is None else _point(self.origin),
             destination=self.destination.place if egress.rental is None else _point(self.destination),
             language=self.request.language,
@@ -323,24 +349,30 @@ def near_ways(ways: list[Access], limit_s: int | None) -> list[Access]:
     return ways if limit_s is None else [way for way in ways if way.walk_s <= limit_s]
 
 
-def list_ways(network: Network, end: End, *, is_egress: bool) -> list[Access]:
+def list_ways(network: Network, end: End, manners: Manners = USUAL, *, is_egress: bool) -> list[Access]:
     """The ways from an end to stops (to it, if is_egress)."""
-    timetable = network.router.timetable
     if not end.stops:
-        return list_access_near(timetable, end.place.lat, end.place.lon)
+        outside = network.teller.outside.going(manners)
+        point = (end.place.lat, end.place.lon)
+        return outside.list_access(network.router.timetable, point, is_egress=is_egress)
+    timetable = network.variants.get(network.router, manner=manners.on_foot).timetable
     return list_egress(timetable, end.stops) if is_egress else list_access(timetable, end.stops)
 
 
 def _find_walk(
     network: Network, request: PlanRequest, origin: End, destination: End, limits: Limits
 ) -> Journey | None:
-    start, goal = origin.place, destination.place
-    walk = estimate_walk(start.lat, start.lon, goal.lat, goal.lon)
-    if Mode.WALK not in limits.direct_by or not _is_wanted(walk.seconds, limits):
+    if Mode.WALK not in limits.direct_by or not limits.direct_s_max:
         return None
-    departs_at = request.at - timedelta(seconds=walk.seconds) if request.arrive_by else request.at
-    zone = network.router.timetable.zone
-    return network.teller.tell_walk(start, goal, departs_at.astimezone(zone))
+    start, goal = origin.place, destination.place
+    teller = network.teller.going(limits.manners)
+    (seconds,) = teller.outside.walks_s(
+        (start.lat, start.lon), [goal.lat], [goal.lon], limit_s=limits.direct_s_max
+    ).tolist()
+    if seconds == BEYOND or not _is_wanted(seconds, limits):
+        return None
+    departs_at = request.at - timedelta(seconds=seconds) if request.arrive_by else request.at
+    return teller.tell_walk(start, goal, departs_at.astimezone(network.router.timetable.zone))
 
 
 def _is_wanted(seconds: int, limits: Limits) -> bool:

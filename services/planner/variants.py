@@ -1,14 +1,18 @@
 """Routers of one network for searches that may not use all of it, or not as fast.
 
-Idea      Which modes are ridden (mode_filter.py) and how long interchanges take (routing/transfer_rules.py)
-          each make another router of the same arrays. The last few are kept.
+Idea      How somebody walks (routing/pacing.py), which modes are ridden (mode_filter.py) and how long
+          interchanges take (routing/transfer_rules.py) each make another router of the same arrays, in this
+          order. The last few are kept.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 
 from maas.journeys import Mode
+from routing.pacing import build_paced
 from routing.raptor import Router
+from routing.streets.ways import ON_FOOT, Manner
 from routing.transfer_rules import AS_PLANNED, TransferRule, build_with_rule
 from services.planner.mode_filter import build_filtered
 from services.planner.modes import is_any_scheduled
@@ -16,7 +20,7 @@ from services.planner.modes import is_any_scheduled
 _KEPT = 8
 """Routers kept; each holds the windows that it laid out."""
 
-_Key = tuple[frozenset[Mode] | None, bool, TransferRule]
+_Key = tuple[Manner, frozenset[Mode] | None, bool, TransferRule]
 
 
 class Variants:
@@ -33,24 +37,42 @@ class Variants:
         modes: frozenset[Mode] | None = None,
         takes_bikes: bool = False,
         rule: TransferRule = AS_PLANNED,
+        manner: Manner = ON_FOOT,
     ) -> Router:
         """The router that uses these modes only (None: any), and trips that take bikes, under this rule.
+
+        Footpaths are walked in this manner.
 
         The one given, if nothing of that is asked.
         """
         wanted = None if modes is None or is_any_scheduled(modes) else modes
         is_thinned = wanted is not None or takes_bikes
-        if not is_thinned and rule == AS_PLANNED:
+        if not is_thinned and rule == AS_PLANNED and manner == ON_FOOT:
             return router
-        key = (wanted, takes_bikes, rule)
         with self._lock:
-            found = self._routers.get(key)
-            if found is None:
-                found = build_filtered(router, wanted, takes_bikes=takes_bikes) if is_thinned else router
-                if rule != AS_PLANNED:
-                    found = build_with_rule(found, rule)
-                self._routers[key] = found
-                while len(self._routers) > _KEPT:
-                    self._routers.popitem(last=False)
-            self._routers.move_to_end(key)
-            return found
+            # The plain one of a manner is kept too: walks are told from it, whatever is ridden.
+            found = router
+            if manner != ON_FOOT:
+                found = self._keep((manner, None, False, AS_PLANNED), lambda: build_paced(router, manner))
+            if not is_thinned and rule == AS_PLANNED:
+                return found
+            return self._keep(
+                (manner, wanted, takes_bikes, rule),
+                lambda: _vary(found, wanted, takes_bikes=takes_bikes, rule=rule),
+            )
+
+    def _keep(self, key: _Key, build: Callable[[], Router]) -> Router:
+        """The router of that key, built if it is not there. The lock is held."""
+        found = self._routers.get(key)
+        if found is None:
+            found = self._routers[key] = build()
+        self._routers.move_to_end(key)
+        while len(self._routers) > _KEPT:
+            self._routers.popitem(last=False)
+        return found
+
+
+def _vary(router: Router, modes: frozenset[Mode] | None, *, takes_bikes: bool, rule: TransferRule) -> Router:
+    is_thinned = modes is not None or takes_bikes
+    found = build_filtered(router, modes, takes_bikes=takes_bikes) if is_thinned else router
+    return found if rule == AS_PLANNED else build_with_rule(found, rule)

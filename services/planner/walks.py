@@ -1,15 +1,16 @@
 """One to many: how long walks take, in the shape of the MOTIS API.
 
-Idea      Walks are estimated from the beeline, the same both ways; `arriveBy` therefore changes nothing but
-          which end is meant. A point farther than `max` has an empty object, as in MOTIS.
-Not here  Bikes and cars: there are no streets to ride on.
+Idea      One measurement of all of them, along the network's streets or by the beeline where it has none;
+          `arriveBy` measures the ways to the one point. A point farther than `max` has an empty object, as in
+          MOTIS.
+Not here  Bikes and cars.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from routing.streets.beeline import estimate_walk
+from routing.streets.ways import BEYOND, Ways
 from services.planner.motis import MotisMessage
 from services.planner.parameters import MatchingDistance, MotisQuery, Point, parse_point, split_list
 
@@ -36,17 +37,20 @@ class DurationMessage(MotisMessage):
     distance: int | None = None
 
 
-def list_walks(query: OneToManyQuery) -> list[DurationMessage]:
+def list_walks(ways: Ways, query: OneToManyQuery) -> list[DurationMessage]:
     """A walk for each of the many, in their order. Raises Problem for what is no point on Earth."""
-    here = parse_point(query.one)
-    found = []
-    for text in query.many:
-        walk = estimate_walk(*here, *parse_point(text))
-        is_near = walk.seconds <= query.max
-        found.append(
-            DurationMessage(
-                duration=walk.seconds if is_near else None,
-                distance=walk.metres if is_near and query.with_distance else None,
-            )
-        )
-    return found
+    here, many = parse_point(query.one), [parse_point(text) for text in query.many]
+    reached = ways.measure(
+        *here,
+        [lat for lat, _ in many],
+        [lon for _, lon in many],
+        limit_s=int(query.max),
+        is_backwards=query.arrive_by,
+    )
+    rows = zip(reached.seconds.tolist(), reached.metres.tolist(), strict=True)
+    return [
+        DurationMessage(duration=seconds, distance=metres if query.with_distance else None)
+        if seconds != BEYOND
+        else DurationMessage()
+        for seconds, metres in rows
+    ]

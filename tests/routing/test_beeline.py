@@ -10,7 +10,9 @@ from routing.assembly import BuildOptions
 from routing.build import compile_timetable
 from routing.footpaths import StopTransfer, WalkOptions, build_walks, distance_m
 from routing.kernels.arrays import NOT_REACHED
-from routing.streets.beeline import estimate_walk, list_access_near
+from routing.streets.beeline import estimate_walk
+from routing.streets.near import list_access_near
+from routing.streets.ways import BeelineWays
 from routing.strings import get_string
 from routing.timetable import Timetable
 
@@ -49,7 +51,7 @@ def town() -> Timetable:
 def near(timetable: Timetable, lat: float, lon: float) -> dict[str, int]:
     return {
         get_string(timetable.stop_ids, access.stop)[4:]: access.walk_s
-        for access in list_access_near(timetable, lat, lon)
+        for access in list_access_near(BeelineWays(), timetable, lat, lon)
     }
 
 

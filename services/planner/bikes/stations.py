@@ -3,16 +3,20 @@
 Problem   A search needs, within a millisecond, which stations a door is near, which stops a station is near,
           and how long rides between stations take.
 Idea      `BikeStations` is what all systems told at one moment, as arrays; never changed once made. What
-          depends on the network as well, the stops near each station, is worked out once for each network.
+          depends on the network as well (the stops near each station, the rides from it) is worked out once
+          for each network and manner, and kept.
 Rule      A bike is counted on for a journey that begins within an hour if one is there now, a place to leave
           it if one is free now; later, wherever the station rents and takes back at all: nobody knows yet.
           Where counts are not known (None) a station is taken for open.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +25,22 @@ from maas.journeys import Place
 from maas.ports import StationNow
 from maas.sharing.records import name_in
 from routing.kernels.arrays import Int32
-from routing.streets.ways import BeelineWays, Manner, Profile
+from routing.streets.ways import BEYOND, Ways
 from routing.timetable import Timetable
+from services.planner.outside import Outside, Point
 
 COUNTED_FOR = timedelta(hours=1)
 WALK_S_MAX = 600
 """The longest walk to a station, and from one."""
 OWN_LANGUAGE = "ja"
 """What names are told in where no language is asked for, as the feeds' own names are."""
-_BOX_DEGREES = 0.012
+_KEPT = 4_096
+"""Rides from so many stations are kept."""
+_MANNERS_KEPT = 4
+USUALLY = Outside()
+"""By beelines, in the usual manner."""
 
 Flags = npt.NDArray[np.bool_]
-Point = tuple[float, float]
-"""Latitude and longitude, degrees."""
-WAYS = BeelineWays()
-ON_A_BIKE = Manner(profile=Profile.BIKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,64 @@ class NearStops:
     walk_s: Int32
 
 
+class Measured:
+    """What was measured of the stations where they stand. Safe to use from several threads.
+
+    Keys are of networks and manners; each row holds what its key names, so that no key is another's.
+    """
+
+    def __init__(self) -> None:
+        self._near: OrderedDict[tuple[Any, ...], tuple[Any, NearStops]] = OrderedDict()
+        self._rides: OrderedDict[tuple[Any, ...], tuple[Ways, Int32]] = OrderedDict()
+        self._lock = Lock()
+
+    def near_stops(
+        self, stations: "BikeStations", timetable: Timetable, outside: Outside, *, is_egress: bool
+    ) -> NearStops:
+        """See BikeStations."""
+        key = (id(timetable.stops), id(outside.ways), outside.manners.on_foot, is_egress)
+        with self._lock:
+            kept = self._near.get(key)
+        if kept is None:
+            found = _find_near_stops(stations, timetable, outside, is_egress=is_egress)
+            kept = ((timetable.stops, outside.ways), found)
+            _keep(self._lock, self._near, key, kept, _MANNERS_KEPT)
+        return kept[1]
+
+    def rides_s(
+        self, stations: "BikeStations", station: int, outside: Outside, *, limit_s: int, is_backwards: bool
+    ) -> Int32:
+        """See BikeStations."""
+        key = (id(outside.ways), outside.manners.by_bike, station, is_backwards, limit_s)
+        with self._lock:
+            kept = self._rides.get(key)
+        if kept is None:
+            seconds = outside.rides_s(
+                stations.point(station),
+                stations.lat,
+                stations.lon,
+                limit_s=limit_s,
+                is_backwards=is_backwards,
+            )
+            kept = (outside.ways, seconds)
+            _keep(self._lock, self._rides, key, kept, _KEPT)
+        return kept[1]
+
+
+def _keep(lock: Lock, rows: OrderedDict[Any, Any], key: Any, row: Any, count_max: int) -> None:
+    with lock:
+        rows[key] = row
+        while len(rows) > count_max:
+            rows.popitem(last=False)
+
+
 @dataclass(frozen=True)
 class BikeStations:
     """All stations of all systems at one moment."""
 
     rows: tuple[StationNow, ...] = ()
     told_at: datetime | None = None
-    _near_stops: dict[int, tuple[Timetable, NearStops]] = field(default_factory=dict, compare=False)
+    _measured: Measured = field(default_factory=Measured, compare=False)
 
     @cached_property
     def lat(self) -> npt.NDArray[np.float64]:
@@ -78,8 +134,8 @@ class BikeStations:
 
     def renewed(self, rows: Sequence[StationNow], told_at: datetime) -> "BikeStations":
         """What is told later. Where the stations are the same, what was worked out of them is kept."""
-        kept = self._near_stops if [_where(row) for row in rows] == [_where(row) for row in self.rows] else {}
-        return BikeStations(tuple(rows), told_at, kept)
+        stay = [_where(row) for row in rows] == [_where(row) for row in self.rows]
+        return BikeStations(tuple(rows), told_at, self._measured if stay else Measured())
 
     def find(self, key: str) -> int | None:
         """The station with this `system:station`, or None."""
@@ -112,15 +168,15 @@ class BikeStations:
     def _takes_back(self) -> Flags:
         return np.array([row.is_returning for row in self.rows], dtype=np.bool_)
 
-    def near_stops(self, timetable: Timetable) -> NearStops:
-        """Which stops are near which stations; kept for the network asked for last."""
-        key = id(timetable.stops)
-        kept = self._near_stops.get(key)
-        if kept is None:
-            found = _find_near_stops(self, timetable)
-            self._near_stops.clear()
-            self._near_stops[key] = kept = (timetable, found)
-        return kept[1]
+    def near_stops(
+        self, timetable: Timetable, outside: Outside = USUALLY, *, is_egress: bool = False
+    ) -> NearStops:
+        """Which stops are near which stations: walks from the station (to it, if is_egress)."""
+        return self._measured.near_stops(self, timetable, outside, is_egress=is_egress)
+
+    def rides_s(self, station: int, outside: Outside, *, limit_s: int, is_backwards: bool) -> Int32:
+        """int32[n]: seconds to ride from the station to each (to it, if is_backwards), or BEYOND."""
+        return self._measured.rides_s(self, station, outside, limit_s=limit_s, is_backwards=is_backwards)
 
     def point(self, station: int) -> Point:
         """Where the station is."""
@@ -154,20 +210,24 @@ def _where(row: StationNow) -> tuple[str, float, float]:
     return station_key(row), row.lat, row.lon
 
 
-def _find_near_stops(stations: BikeStations, timetable: Timetable) -> NearStops:
+def _find_near_stops(
+    stations: BikeStations, timetable: Timetable, outside: Outside, *, is_egress: bool
+) -> NearStops:
     at, stops, walk_s = [], [], []
     for station, row in enumerate(stations.rows):
-        # Degrees are cheap to compare, and a walk of ten minutes is less than a hundredth of one each way.
         box = np.flatnonzero(
-            (np.abs(timetable.stops.lat - row.lat) < _BOX_DEGREES)
-            & (np.abs(timetable.stops.lon - row.lon) < 2 * _BOX_DEGREES)
+            outside.is_near((row.lat, row.lon), timetable.stops.lat, timetable.stops.lon, limit_s=WALK_S_MAX)
         )
-        reached = WAYS.measure(
-            row.lat, row.lon, timetable.stops.lat[box], timetable.stops.lon[box], limit_s=WALK_S_MAX
+        seconds = outside.walks_s(
+            (row.lat, row.lon),
+            timetable.stops.lat[box],
+            timetable.stops.lon[box],
+            limit_s=WALK_S_MAX,
+            is_backwards=is_egress,
         )
-        is_near = reached.seconds >= 0
+        is_near = seconds != BEYOND
         stops.append(box[is_near])
-        walk_s.append(reached.seconds[is_near])
+        walk_s.append(seconds[is_near])
         at.append(np.full(int(is_near.sum()), station))
     empty = np.empty(0, dtype=np.int32)
     return NearStops(

@@ -1,0 +1,128 @@
+"""Going outside vehicles: along which streets, and in which manner.
+
+Problem   A walk is measured for hundreds of stops at a door, told for a handful of legs, and told again when
+          a journey is rebuilt from its id; all of them must be the same walk.
+Idea      `Outside` is a network's ways together with how somebody goes. Whoever measures or tells a walk or
+          a ride by bike is given one. All candidates are measured; only legs that are told are found with
+          their geometry.
+Not here  Footpaths between rides (routing/pacing.py has them at another pace).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.journey import Access
+from routing.kernels.arrays import Int32
+from routing.streets.near import list_access_near
+from routing.streets.ways import DEFAULT_SPEED_M_S, ON_FOOT, BeelineWays, Manner, Profile, Way, Ways
+from routing.timetable import Timetable
+
+ON_A_BIKE = Manner(profile=Profile.BIKE)
+
+Point = tuple[float, float]
+"""Latitude and longitude, degrees."""
+Floats = npt.NDArray[np.float64]
+
+_DEGREE_M_MIN = 110_000.0
+"""No degree of latitude is shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How somebody goes: on foot (or in a wheelchair), and on a bike."""
+
+    on_foot: Manner = ON_FOOT
+    by_bike: Manner = ON_A_BIKE
+
+
+USUAL = Manners()
+
+
+def choose_manners(
+    *,
+    profile: Profile = Profile.WALK,
+    walking_m_s: float | None = None,
+    cycling_m_s: float | None = None,
+) -> Manners:
+    """The manners of these speeds; a speed that is the profile's own counts as none."""
+    return Manners(on_foot=_manner(profile, walking_m_s), by_bike=_manner(Profile.BIKE, cycling_m_s))
+
+
+def _manner(profile: Profile, speed_m_s: float | None) -> Manner:
+    return Manner(profile=profile, speed_m_s=None if speed_m_s == DEFAULT_SPEED_M_S[profile] else speed_m_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A network's ways, and how somebody goes along them."""
+
+    ways: Ways = field(default_factory=BeelineWays)
+    manners: Manners = USUAL
+
+    def going(self, manners: Manners) -> "Outside":
+        """The same ways in another manner."""
+        return self if manners == self.manners else replace(self, manners=manners)
+
+    def list_access(self, timetable: Timetable, point: Point, *, is_egress: bool) -> list[Access]:
+        """The stops near a point."""
+        return list_access_near(
+            self.ways, timetable, *point, manner=self.manners.on_foot, is_egress=is_egress
+        )
+
+    def is_near(self, point: Point, lat: Floats, lon: Floats, *, limit_s: int) -> npt.NDArray[np.bool_]:
+        """bool[n]: False where nobody walks there in time, however straight. Cheap: degrees, no distances."""
+        degrees = limit_s * self.manners.on_foot.pace_m_s / _DEGREE_M_MIN
+        wide = degrees / max(np.cos(np.radians(min(90.0, abs(point[0]) + degrees))), 0.01)
+        near: npt.NDArray[np.bool_] = (np.abs(lat - point[0]) <= degrees) & (np.abs(lon - point[1]) <= wide)
+        return near
+
+    def walks_s(
+        self,
+        point: Point,
+        lat: Sequence[float] | np.ndarray,
+        lon: Sequence[float] | np.ndarray,
+        *,
+        limit_s: int,
+        is_backwards: bool = False,
+    ) -> Int32:
+        """int32[n]: seconds to walk from the point to each (to it, if is_backwards), or BEYOND."""
+        return self.ways.measure(
+            *point, lat, lon, manner=self.manners.on_foot, limit_s=limit_s, is_backwards=is_backwards
+        ).seconds
+
+    def rides_s(
+        self,
+        point: Point,
+        lat: Sequence[float] | np.ndarray,
+        lon: Sequence[float] | np.ndarray,
+        *,
+        limit_s: int,
+        is_backwards: bool = False,
+    ) -> Int32:
+        """The same by bike."""
+        return self.ways.measure(
+            *point, lat, lon, manner=self.manners.by_bike, limit_s=limit_s, is_backwards=is_backwards
+        ).seconds
+
+    def find_walk(self, start: Point, goal: Point) -> Way | None:
+        """The way on foot; None where there is none."""
+        return self.ways.find_way(start, goal, manner=self.manners.on_foot)
+
+    def find_ride(self, start: Point, goal: Point) -> Way | None:
+        """The way by bike; None where there is none."""
+        return self.ways.find_way(start, goal, manner=self.manners.by_bike)
+
+
+def points_of(way: Way | None) -> tuple[Point, ...]:
+    """The geometry that a leg tells: along streets, or none."""
+    return () if way is None or way.is_estimate else way.points
+
+
+def estimate_walk(start: Point, goal: Point) -> Way:
+    """A walk by the beeline: what a footpath is told as where streets do not join its ends."""
+    way = BeelineWays().find_way(start, goal)
+    assert way is not None, "beelines join all points"
+    return way
