@@ -100,9 +100,10 @@ class PlainStreets:
             pieces = {piece for _, _, piece in inside.edges(data="piece")}
             groups.append((sum(self.pieces[piece][2] for piece in pieces), pieces))
         most = max((metres for metres, _ in groups), default=0.0)
-        return {
-            piece for metres, pieces in groups if metres >= min(ISLAND_M, most) - 1e-6 for piece in pieces
-        }
+        limit = min(ISLAND_M, most)
+        # Rounded to centimetres an edge, such groups may fall on either side.
+        self.is_close_call = sum(abs(metres - limit) < 1.0 for metres, _ in groups) > (limit == most)
+        return {piece for metres, pieces in groups if metres >= limit for piece in pieces}
 
     def spots(self, point: Point) -> list[tuple[int, float, float]]:
         """The nearest places on pieces (piece, share of it, metres off); several if they are equally near."""
