@@ -20,6 +20,8 @@ from routing.footpaths import StopTransfer, WalkOptions, build_walks
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32, Lines
 from routing.lines import PART_START, Calls, build_lines, gather_slices
 from routing.runs import chain_trips
+from routing.streets.footpaths import measure_footpaths
+from routing.streets.ways import Ways
 from routing.strings import build_strings
 from routing.timetable import (
     NO,
@@ -87,8 +89,12 @@ def assemble(
     options: BuildOptions,
     zone_name: str,
     days_left_out: int,
+    ways: Ways | None = None,
 ) -> tuple[Timetable, dict[str, Any]]:
-    """The timetable of these feeds, and what BuildReport tells about it. Requires a trip with a day."""
+    """The timetable of these feeds, and what BuildReport tells about it. Requires a trip with a day.
+
+    ways: footpaths that no feed times are measured by these; None: by beeline.
+    """
     stop_base = _bases([len(part.stops) for part in parts])
     station_base = _bases([len(part.stations) for part in parts])
     trip_base = _bases([len(part.trips) for part in parts])
@@ -115,6 +121,7 @@ def assemble(
         operators=_operators_of(lines, line_parts, trips, routes, stop_count=len(stops.lat)),
         transfers=transfers,
         options=options.walks,
+        nearby=None if ways is None else measure_footpaths(stops.lat, stops.lon, options.walks, ways=ways),
     )
     names, languages, name_texts = _join_names(parts, stop_base, station_base)
     timetable = Timetable(

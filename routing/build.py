@@ -34,6 +34,7 @@ from routing.errors import MixedTimeZones, NothingToRoute
 from routing.footpaths import StopTransfer
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32
 from routing.lines import CHECKS_IN, gather_slices
+from routing.streets.ways import Ways
 from routing.timetable import Timetable
 
 DAY_COUNT_MAX = 7_305
@@ -79,10 +80,16 @@ def build_network(
     version: str,
     now: datetime,
     options: BuildOptions | None = None,
+    ways: Ways | None = None,
 ) -> BuildReport:
-    """Compile the feeds into the folder `target`. Raises MixedTimeZones, NothingToRoute."""
+    """Compile the feeds into the folder `target`. Raises MixedTimeZones, NothingToRoute.
+
+    ways: footpaths that no feed times are measured by these (StreetWays: exact where streets are).
+    """
     started_s = time.perf_counter()
-    timetable, report = compile_timetable(feeds, version=version, options=options or BuildOptions())
+    timetable, report = compile_timetable(
+        feeds, version=version, options=options or BuildOptions(), ways=ways
+    )
     timetable.check()
     timetable.save(target)
     return BuildReport(
@@ -95,7 +102,7 @@ def build_network(
 
 
 def compile_timetable(
-    feeds: Sequence[Feed], *, version: str, options: BuildOptions
+    feeds: Sequence[Feed], *, version: str, options: BuildOptions, ways: Ways | None = None
 ) -> tuple[Timetable, dict[str, Any]]:
     """The timetable in memory, and the report's counts. Raises MixedTimeZones, NothingToRoute."""
     first_date, masks, days_left_out = _service_days(feeds)
@@ -113,6 +120,7 @@ def compile_timetable(
         options=options,
         zone_name=zones[0],
         days_left_out=days_left_out,
+        ways=ways,
     )
 
 

@@ -2,9 +2,10 @@
 
 Problem   Feeds say little about walking: some interchanges, often without times, never to other feeds.
 Idea      Three sources, the first that speaks wins: the feed's own transfers; stops of one station; and, for
-          stops near each other, the beeline times a detour factor, at walking speed, plus what an interchange
-          costs anyway. A transfer of type 3 forbids the pair whatever the others say.
-Not here  Streets: every time that no feed gave is an estimate, and legs say so.
+          stops near each other, streets where they are loaded (streets/footpaths.py), else the beeline times
+          a detour factor, at walking speed; plus what an interchange costs anyway. A transfer of type 3
+          forbids the pair whatever the others say.
+Not here  Streets. Without them every time that no feed gave is an estimate, and legs say so.
 Invariant No stop walks to itself (that is `change_s`); a pair occurs once.
 """
 
@@ -23,6 +24,9 @@ RECOMMENDED, TIMED, MINIMUM, FORBIDDEN = 0, 1, 2, 3
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+
+Pairs = tuple[Int64, Int64]
+"""Footpaths: source * stop count + target, and seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +81,16 @@ def build_walks(
     operators: Int32,
     transfers: Sequence[StopTransfer],
     options: WalkOptions,
+    nearby: Pairs | None = None,
 ) -> Walks:
     """All footpaths and changes. Stops at 0, 0 have no known place, and no beeline.
 
-    stations and operators: one a stop; stations may be NONE.
+    stations and operators: one a stop; stations may be NONE. nearby: what stands in the place of beelines.
     """
     sources = [
         _from_transfers(lat, lon, (stations, operators), transfers, options),
         _within_stations(stations, operators, options),
-        _beelines(lat, lon, options),
+        _beelines(lat, lon, options) if nearby is None else nearby,
     ]
     pairs = np.concatenate([pair for pair, _ in sources])
     seconds = np.concatenate([value for _, value in sources])
@@ -141,7 +146,7 @@ def _transfer_s(row: StopTransfer, walk_s: float, groups: tuple[Int32, Int32], o
 
 def _within_stations(stations: Int32, operators: Int32, options: WalkOptions) -> tuple[Int64, Int64]:
     if options.change_same_station_s is None:
-        return _no_pairs()
+        return no_pairs()
     members = np.flatnonzero(stations >= 0)
     members = members[np.argsort(stations[members], kind="stable")]
     begins = np.flatnonzero(np.diff(stations[members], prepend=-1))
@@ -160,7 +165,7 @@ def _within_stations(stations: Int32, operators: Int32, options: WalkOptions) ->
 def _beelines(lat: Float64, lon: Float64, options: WalkOptions) -> tuple[Int64, Int64]:
     """Each stop's nearest stops within reach, found in a band of latitude at a time."""
     if options.beeline_m_max <= 0:
-        return _no_pairs()
+        return no_pairs()
     placed = np.flatnonzero((lat != 0) | (lon != 0))
     order = placed[np.argsort(lat[placed], kind="stable")]
     sorted_lat = lat[order]
@@ -179,9 +184,10 @@ def _beelines(lat: Float64, lon: Float64, options: WalkOptions) -> tuple[Int64, 
         pairs.append(rows[row] * len(lat) + band[nearest[row, column]])
         seconds.append(walking_s(near[row, column], options) + options.beeline_extra_s)
     if not pairs:
-        return _no_pairs()
+        return no_pairs()
     return np.concatenate(pairs).astype(np.int64), np.concatenate(seconds).astype(np.int64)
 
 
-def _no_pairs() -> tuple[Int64, Int64]:
+def no_pairs() -> Pairs:
+    """No footpaths."""
     return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
