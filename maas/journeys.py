@@ -67,6 +67,23 @@ class PassedStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegStep:
+    """A stretch of a walk or a ride by bike along one street.
+
+    `name` is "" where the map has none; `kind` is a word of routing/streets (street, footway, steps, elevator
+    ...); `point_count` of the leg's points are its own, its first being the last of the step before;
+    `way_id` is OpenStreetMap's, 0 off the streets; `level` is the floor.
+    """
+
+    name: str
+    distance_m: int
+    kind: str
+    point_count: int
+    way_id: int
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """One ride or one walk. Times are aware instants. Transit fields are None on a walk.
 
@@ -74,7 +91,7 @@ class Leg:
     `in_seat` says that the rider stays in the vehicle of the leg before.
     `distance_m` is along the walk, or between the stops passed as the crow flies when the feed has no better.
     `is_estimate` marks a walk computed from a beeline, not from streets. `points` are the way along streets,
-    (latitude, longitude) from one end to the other; none where it is not known.
+    (latitude, longitude) from one end to the other, and `steps` its stretches; none where it is not known.
     `route_name` is the short name where there is one; `trip_name` the vehicle run's own (さるびあ丸, 501A).
     `condition` is what the operator said where the ride is not certain (条件付), None where it is.
     `is_live` says that the operator told how the trip runs now; `planned_*` are what the timetable says where
@@ -110,11 +127,21 @@ class Leg:
     takes_bikes: bool | None = None
     takes_wheelchairs: bool | None = None
     points: tuple[tuple[float, float], ...] = ()
+    steps: tuple[LegStep, ...] = ()
 
     @property
     def is_transit(self) -> bool:
         """A ride on a scheduled vehicle."""
         return self.trip_id is not None
+
+
+def list_step_points(leg: Leg) -> list[tuple[tuple[float, float], ...]]:
+    """The points of each of the leg's steps, the ends shared with the steps before and after."""
+    drawn, begin = [], 0
+    for step in leg.steps:
+        drawn.append(leg.points[begin : begin + step.point_count])
+        begin += step.point_count - 1
+    return drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ _STAGES = {
     "waiting": "Waiting for another load",
     "starting": "Starting the compiler",
     "reading": "Reading",
+    "streets": "Compiling the streets of",
     "compiling": "Compiling the timetable",
     "bounding": "Measuring least travel times",
     "publishing": "Publishing",
@@ -39,6 +40,10 @@ def load(
     tariffs: Annotated[
         Path | None, typer.Option(help="Folder of fare tables; without it the tariffs in force stay.")
     ] = None,
+    streets: Annotated[
+        Path | None,
+        typer.Option(help="OpenStreetMap extract (.osm.pbf, .osm); without it the streets in force stay."),
+    ] = None,
     url: Annotated[str, typer.Option(help="The running house; default: the one of this data folder.")] = "",
 ) -> None:
     """Read and judge feeds, compile them, and put the new network in force without stopping anything.
@@ -46,12 +51,15 @@ def load(
     Examples:
       maas load ../feeds/*.zip
       maas load rail.zip ferries.zip --tariffs my_tariffs
+      maas load ../feeds/*.zip --streets kanto.osm.pbf
     """
     settings = Settings.from_environment(os.environ)
     token = read_admin_token(settings.data_dir)
     address = house_url(url, settings)
     console = Console(highlight=False)
-    report = asyncio.run(run_load(paths, tariffs=tariffs, url=address, token=token, console=console))
+    report = asyncio.run(
+        run_load(paths, tariffs=tariffs, streets=streets, url=address, token=token, console=console)
+    )
     print_report(report, console)
     if not report["published"]:
         raise CommandFailed(f"{report['refused_because']} The old network stays in force.")
@@ -69,13 +77,19 @@ def read_admin_token(data_dir: Path) -> str:
 
 
 async def run_load(
-    paths: Sequence[Path], *, tariffs: Path | None, url: str, token: str, console: Console
+    paths: Sequence[Path],
+    *,
+    tariffs: Path | None,
+    streets: Path | None = None,
+    url: str,
+    token: str,
+    console: Console,
 ) -> dict[str, Any]:
     """Have the house at `url` load these feeds; the report, also of a load that was refused.
 
     Raises CommandFailed when there is no house, or it says no for another reason than the feeds.
     """
-    body = _order(paths, tariffs)
+    body = _order(paths, tariffs, streets)
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with aiohttp.ClientSession(url, headers=headers, timeout=_TIMEOUT) as session:
@@ -99,11 +113,12 @@ async def run_load(
     raise CommandFailed(f"{answer.get('title', 'The load was refused')}: {answer.get('detail', '')}")
 
 
-def _order(paths: Sequence[Path], tariffs: Path | None) -> dict[str, Any]:
+def _order(paths: Sequence[Path], tariffs: Path | None, streets: Path | None) -> dict[str, Any]:
     """What the house is asked: it may run in another folder, so paths are absolute."""
     return {
         "paths": [str(path.absolute()) for path in paths],
         "tariffs": None if tariffs is None else str(tariffs.absolute()),
+        "streets": None if streets is None else str(streets.absolute()),
     }
 
 
@@ -148,6 +163,11 @@ def print_report(report: dict[str, Any], console: Console) -> None:
             f"[green]In force[/green] after {report['took_s']} s: {counts['trip_count']:,} trips, "
             f"{counts['stop_count']:,} stops, {counts['first_date']} to {counts['last_date']}."
         )
+        if "streets" in counts:
+            told = counts["streets"]
+            console.print(
+                f"On streets: {told['edge_count']:,} stretches between {told['node_count']:,} crossings."
+            )
 
 
 def _feed_cells(feed: dict[str, Any]) -> list[str]:

@@ -2,8 +2,9 @@
 
 Idea      A flat map around the itineraries' places, north up, equally long in all directions.
           Grey are the network's stops and what moves between them; each itinerary has a colour, rides are
-          thick, walks dashed. Where itineraries share a way they lie side by side.
-Not here  Streets and tracks: lines run straight from stop to stop.
+          thick, walks dashed, along the streets where these are known. Where itineraries share a way they lie
+          side by side.
+Not here  Tracks: rides run straight from stop to stop.
 """
 
 import math
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any, NamedTuple
+
+from services.planner.polyline import decode_polyline
 
 WIDTH, HEIGHT, KEY_WIDTH = 900.0, 700.0, 480.0
 _MARGIN = 50.0
@@ -37,7 +40,7 @@ class Frame(NamedTuple):
 
 def frame_of(itineraries: Sequence[dict[str, Any]]) -> Frame:
     """The frame that holds all places of the itineraries in its middle, as wide and tall as the paper."""
-    points = [(each["lat"], each["lon"]) for itinerary in itineraries for each in _places(itinerary)]
+    points = [point for itinerary in itineraries for leg in itinerary["legs"] for point in _points_of(leg)]
     south, north = min(lat for lat, _ in points), max(lat for lat, _ in points)
     west, east = min(lon for _, lon in points), max(lon for _, lon in points)
     shrink = math.cos(math.radians((south + north) / 2))
@@ -83,12 +86,11 @@ def draw_page(svg: str, title: str) -> str:
     )
 
 
-def _places(itinerary: dict[str, Any]) -> list[dict[str, Any]]:
-    return [place for leg in itinerary["legs"] for place in _points_of(leg)]
-
-
-def _points_of(leg: dict[str, Any]) -> list[dict[str, Any]]:
-    return [leg["from"], *leg.get("intermediateStops", []), leg["to"]]
+def _points_of(leg: dict[str, Any]) -> list[Point]:
+    """The leg's own geometry; where it has none, a line through its stops."""
+    drawn = decode_polyline(leg.get("legGeometry", {"points": ""})["points"])
+    stops = [leg["from"], *leg.get("intermediateStops", []), leg["to"]]
+    return drawn or [(stop["lat"], stop["lon"]) for stop in stops]
 
 
 def _network(frame: Frame, stops: Iterable[dict[str, Any]], hops: Iterable[dict[str, Any]]) -> Iterable[str]:
@@ -104,7 +106,7 @@ def _network(frame: Frame, stops: Iterable[dict[str, Any]], hops: Iterable[dict[
 def _journey(frame: Frame, itinerary: dict[str, Any], number: int, count: int) -> Iterable[str]:
     aside = (number - (count - 1) / 2) * 4.0
     for leg in itinerary["legs"]:
-        points = [frame.place(place["lat"], place["lon"]) for place in _points_of(leg)]
+        points = [frame.place(*point) for point in _points_of(leg)]
         path = " ".join(f"{x + aside:.1f},{y + aside:.1f}" for x, y in points)
         style = 'stroke-width="2" stroke-dasharray="2 4"' if leg["mode"] == "WALK" else 'stroke-width="3.5"'
         yield (

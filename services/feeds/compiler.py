@@ -47,6 +47,7 @@ from services.feeds.models import (
     NoticeGroup,
     NoticeSample,
 )
+from services.feeds.streets import bring_streets
 
 _CHUNK_BYTES = 2**20
 _NICENESS = 5
@@ -84,9 +85,13 @@ def compile_job(job: CompileJob, tell: Tell) -> LoadReport:
     unusable = [report.feed_id for report in reports if not report.usable]
     refused = f"Feeds that cannot be used: {', '.join(unusable)}." if unusable else ""
     if not refused:
-        tell(LoadProgress(stage="compiling", done=len(feeds), total=len(feeds)))
         try:
+            if job.streets is not None:
+                tell(LoadProgress(stage="streets", subject=job.streets.name))
+            _, told = bring_streets(job)
+            tell(LoadProgress(stage="compiling", done=len(feeds), total=len(feeds)))
             counts = asdict(build_network(feeds, job.target, version=job.version, now=job.now))
+            counts |= {"streets": told} if told else {}
             _add_bounds(job, tell)
             _bring_tariffs(job)
             write_feed_fares(job.target, feeds)

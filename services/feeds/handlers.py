@@ -22,7 +22,7 @@ from typing import Any
 from maas.events import NetworkPublished
 from maas.ports import PublishedNetwork
 from services.feeds import store
-from services.feeds.compiler_job import TARIFFS, feed_id_of
+from services.feeds.compiler_job import STREETS, TARIFFS, feed_id_of
 from services.feeds.errors import CompilerBroken
 from services.feeds.models import (
     CompileJob,
@@ -75,20 +75,22 @@ class Feeds:
             return None
         return PublishedNetwork(version=row["version"], path=str(folder), published_at=row["published_at"])
 
-    async def load(self, paths: Sequence[str], *, tariffs: str | None) -> LoadReport:
-        """Make the next network of these feeds and publish it.
+    async def load(
+        self, paths: Sequence[str], *, tariffs: str | None, streets: str | None = None
+    ) -> LoadReport:
+        """Make the next network of these feeds, on these streets, and publish it.
 
-        Raises Problem feed_unreadable, with the report, if a feed cannot be used; the old network stays.
+        Raises Problem feed_unreadable, with the report, if a file cannot be used; the old network stays.
         """
-        checked = _check_paths(paths, tariffs)
+        checked = _check_paths(paths, tariffs, streets)
         self._progress = LoadProgress(stage="waiting")
         try:
             async with self._alone():
-                return await self._load(checked, tariffs)
+                return await self._load(checked, tariffs, streets)
         finally:
             self._progress = _IDLE
 
-    async def _load(self, paths: list[Path], tariffs: str | None) -> LoadReport:
+    async def _load(self, paths: list[Path], tariffs: str | None, streets: str | None) -> LoadReport:
         now = self._context.clock.now()
         version = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         folder, sources = self._folders.of(version)
@@ -99,7 +101,9 @@ class Feeds:
             paths=paths,
             sources=sources,
             target=part,
-            tariffs=await self._find_tariffs(tariffs),
+            tariffs=await self._find_in_force(TARIFFS) if tariffs is None else Path(tariffs),
+            streets=None if streets is None else Path(streets),
+            streets_in_force=await self._find_in_force(STREETS) if streets is None else None,
         )
         try:
             report = await self._compile(job)
@@ -119,12 +123,10 @@ class Feeds:
             event = NetworkPublished(version=report.version, path=str(folder))
             await self._context.outbox.append(tx, event)
 
-    async def _find_tariffs(self, asked: str | None) -> Path | None:
-        """The fare tables of the next network: those asked for, else those in force."""
-        if asked is not None:
-            return Path(asked)
+    async def _find_in_force(self, part: str) -> Path | None:
+        """The fare tables, or the streets, of the network in force; None where it has none."""
         in_force = await self.get_in_force()
-        folder = None if in_force is None else Path(in_force.path) / TARIFFS
+        folder = None if in_force is None else Path(in_force.path) / part
         return folder if folder is not None and folder.is_dir() else None
 
     @asynccontextmanager
@@ -232,7 +234,7 @@ class Feeds:
         return FeedList(version=None if row is None else row["version"], feeds=feeds)
 
 
-def _check_paths(paths: Sequence[str], tariffs: str | None) -> list[Path]:
+def _check_paths(paths: Sequence[str], tariffs: str | None, streets: str | None) -> list[Path]:
     """The paths, each a zip or a folder and none twice by name. Raises Problem feed_unreadable."""
     found = [Path(text) for text in paths]
     for path in found:
@@ -244,6 +246,8 @@ def _check_paths(paths: Sequence[str], tariffs: str | None) -> list[Path]:
         raise Problem("feed_unreadable", detail=f"Two feeds are called {twice[0]}; rename one file.")
     if tariffs is not None and not (Path(tariffs).is_absolute() and _is(Path(tariffs), Path.is_dir)):
         raise Problem("feed_unreadable", detail=f"{tariffs} is no folder of tariffs; give its absolute path.")
+    if streets is not None and not (Path(streets).is_absolute() and _is(Path(streets), Path.is_file)):
+        raise Problem("feed_unreadable", detail=f"{streets} is no file of a map; give its absolute path.")
     return found
 
 

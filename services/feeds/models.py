@@ -20,11 +20,13 @@ class Message(BaseModel):
 class NetworkOrder(Message):
     """Which feeds shall make the next network. Paths are of the server's own file system.
 
-    `tariffs` is a folder of fare tables; without it the tariffs in force stay.
+    `tariffs` is a folder of fare tables, `streets` an OpenStreetMap extract (.osm.pbf or .osm); without them
+    those in force stay.
     """
 
     paths: Annotated[list[PathText], Field(min_length=1, max_length=100)]
     tariffs: PathText | None = None
+    streets: PathText | None = None
 
 
 class NoticeSample(Message):
@@ -92,7 +94,7 @@ class FeedReport(Message):
 
 
 class LoadReport(Message):
-    """What came of a load. `counts` is what the compiled network holds."""
+    """What came of a load. `counts` is what the compiled network holds, its streets under `streets`."""
 
     version: str
     published: bool
@@ -105,7 +107,7 @@ class LoadReport(Message):
 class LoadProgress(Message):
     """Where the load that is running stands; `idle` when none is."""
 
-    stage: Literal["idle", "waiting", "starting", "reading", "compiling", "bounding", "publishing"]
+    stage: Literal["idle", "waiting", "starting", "reading", "streets", "compiling", "bounding", "publishing"]
     subject: str = ""
     done: int = 0
     total: int = 0
@@ -170,7 +172,10 @@ class FeedList(Message):
 
 
 class CompileJob(Message):
-    """What the worker process is told, on its first line of input."""
+    """What the worker process is told, on its first line of input.
+
+    `streets` is a map to compile; without one the compiled `streets_in_force` are taken along, if any.
+    """
 
     version: str
     now: datetime
@@ -178,6 +183,8 @@ class CompileJob(Message):
     sources: Path
     target: Path
     tariffs: Path | None
+    streets: Path | None = None
+    streets_in_force: Path | None = None
 
 
 class CompileLine(Message):

@@ -21,7 +21,7 @@ class Endpoints:
     async def load(self, call: Call) -> LoadReport:
         """POST /api/networks."""
         order: NetworkOrder = call.body
-        return await self._feeds.load(order.paths, tariffs=order.tariffs)
+        return await self._feeds.load(order.paths, tariffs=order.tariffs, streets=order.streets)
 
     async def get_progress(self, _call: Call) -> LoadProgress:
         """GET /api/networks/progress."""

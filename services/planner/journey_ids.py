@@ -26,6 +26,7 @@ EPOCH = date(2020, 1, 1)
 
 _PLAIN_BYTES_MAX = 20_000
 _LEGS_MAX = 60
+_NUMBER_END = 100_000
 _WITHOUT_BIKES, _WITH_BIKES, _UNUSUAL = 1, 2, 3
 _SPEED_M_S_MAX = 100.0
 _MANNERS = "manners"
@@ -122,7 +123,10 @@ def _is_end(code: Any) -> bool:
 def _is_ride(ride: Any) -> bool:
     if not isinstance(ride, list) or len(ride) != 5 or not isinstance(ride[0], str):  # noqa: PLR2004
         return False
-    return all(type(each) is int and 0 <= each < 100_000 for each in ride[1:])  # noqa: PLR2004
+    day, *others = ride[1:]
+    # Feeds may be older than the days are counted from.
+    is_day = type(day) is int and -_NUMBER_END < day < _NUMBER_END
+    return is_day and all(type(each) is int and 0 <= each < _NUMBER_END for each in others)
 
 
 def _manners_code(manners: Manners) -> list[Any]:

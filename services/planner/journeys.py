@@ -26,7 +26,7 @@ from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, e
 from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
 from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
-from services.planner.outside import Manners, Outside, Point, estimate_walk, points_of
+from services.planner.outside import Manners, Outside, Point, estimate_walk, points_of, steps_of
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews
 
@@ -313,6 +313,7 @@ def tell_way(
         route_name=bikes.system_name(pickup, language),
         is_estimate=way.is_estimate,
         points=points_of(way),
+        steps=steps_of(way),
     )
     walks = (
         _foot(start, taken, leg.departs_at, rides_at, outside),
@@ -332,6 +333,7 @@ def _foot(start: Place, goal: Place, departs_at: datetime, arrives_at: datetime,
         distance_m=way.metres,
         is_estimate=way.is_estimate,
         points=points_of(way),
+        steps=steps_of(way),
     )
 
 

@@ -50,7 +50,7 @@ class InitialMessage(MotisMessage):
     lat: float
     lon: float
     zoom: float
-    server_config: ServerConfig = ServerConfig()
+    server_config: ServerConfig
 
 
 class HealthMessage(MotisMessage):
@@ -104,7 +104,8 @@ class Lookups:
 
     async def map_initial(self, _call: Call) -> Reply:
         """GET /api/v1/map/initial."""
-        return reply(find_middle(self._planner.in_force.get().router.timetable))
+        network = self._planner.in_force.get()
+        return reply(find_middle(network.router.timetable, has_streets=network.has_streets))
 
     async def one_to_many(self, call: Call) -> Reply:
         """GET /api/v1/one-to-many."""
@@ -135,16 +136,18 @@ class Lookups:
         return Reply(body=body, status=200 if is_open else 400)
 
 
-def find_middle(timetable: Timetable) -> InitialMessage:
+def find_middle(timetable: Timetable, *, has_streets: bool) -> InitialMessage:
     """The median of all stops, near if most of them lie together."""
+    config = ServerConfig(has_routed_transfers=has_streets, has_street_routing=has_streets)
     lat, lon = timetable.stops.lat, timetable.stops.lon
     if not len(lat):
-        return InitialMessage(lat=0.0, lon=0.0, zoom=_ZOOM_WIDE)
+        return InitialMessage(lat=0.0, lon=0.0, zoom=_ZOOM_WIDE, server_config=config)
     spread = float(np.subtract(*np.percentile(lon, [90, 10])))
     return InitialMessage(
         lat=round(float(np.median(lat)), 6),
         lon=round(float(np.median(lon)), 6),
         zoom=_ZOOM_WIDE if spread > _WIDE_DEGREES else _ZOOM_NEAR,
+        server_config=config,
     )
 
 

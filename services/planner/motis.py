@@ -11,23 +11,18 @@ Source    MOTIS OpenAPI 2.x, `/api/v6/plan`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from maas.fares.pass_options import PassOption
-from maas.journeys import Leg, Mode, Place, ServiceAlert
+from maas.journeys import Leg, Mode, Place, ServiceAlert, list_step_points
 from maas.prices import FareComponent, FareMedium, RiderCategory
 from services.planner.modes import MOTIS_MODES
+from services.planner.polyline import PRECISION, encode_polyline
 from services.planner.pricing import Priced, PricedJourney
-
-PRECISION = 6
-_STEPS_KEPT = 65_536
-"""Steps from one stop to the next, as they are written in lines: the same ones again and again."""
-
+from services.planner.turns import Direction, list_turns
 
 Accessibility = Literal["ACCESSIBLE", "NOT_ACCESSIBLE"]
 
@@ -84,6 +79,21 @@ class PolylineMessage(MotisMessage):
     length: int
 
 
+class StepMessage(MotisMessage):
+    """A stretch along one street. `exit`, `stayOn` and `area` say nothing, in MOTIS either."""
+
+    relative_direction: Direction
+    distance: float
+    from_level: float
+    to_level: float
+    osm_way: int | None = None
+    polyline: PolylineMessage
+    street_name: str
+    exit: str = ""
+    stay_on: bool = False
+    area: bool = False
+
+
 class RentalMessage(MotisMessage):
     """Whose bike is ridden, and between which stations."""
 
@@ -134,6 +144,7 @@ class LegMessage(MotisMessage):
     intermediate_stops: list[PlaceMessage] | None = None
     rental: RentalMessage | None = None
     leg_geometry: PolylineMessage
+    steps: list[StepMessage] | None = None
 
 
 class MoneyMessage(Message):
@@ -281,7 +292,8 @@ def leg_message(
         )
         for stop in leg.passed_stops
     ]
-    points = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination] if has_geometry else []
+    places = [leg.origin, *(stop.place for stop in leg.passed_stops), leg.destination]
+    points = leg.points or tuple((place.lat, place.lon) for place in places)
     return LegMessage(
         mode=MOTIS_MODES[leg.mode],
         from_=place_message(
@@ -325,12 +337,32 @@ def leg_message(
         wheelchair_accessible=accessibility(leg),
         intermediate_stops=stops if leg.is_transit else None,
         rental=_rental_message(leg) if leg.mode is Mode.BIKE else None,
-        leg_geometry=PolylineMessage(
-            points=encode_polyline([(point.lat, point.lon) for point in points]),
-            precision=PRECISION,
-            length=len(points),
-        ),
+        leg_geometry=_line_message(points if has_geometry else ()),
+        steps=_step_messages(leg) if has_geometry and leg.steps else None,
     )
+
+
+def _line_message(points: Sequence[tuple[float, float]]) -> PolylineMessage:
+    return PolylineMessage(points=encode_polyline(points), precision=PRECISION, length=len(points))
+
+
+def _step_messages(leg: Leg) -> list[StepMessage]:
+    drawn = list_step_points(leg)
+    turns = list_turns([(step.kind, points) for step, points in zip(leg.steps, drawn, strict=True)])
+    return [
+        StepMessage(
+            relative_direction=turn,
+            distance=float(step.distance_m),
+            from_level=step.level,
+            to_level=after.level,
+            osm_way=step.way_id or None,
+            polyline=_line_message(points),
+            street_name=step.name,
+        )
+        for turn, step, after, points in zip(
+            turns, leg.steps, [*leg.steps[1:], leg.steps[-1]], drawn, strict=True
+        )
+    ]
 
 
 def _rental_message(leg: Leg) -> RentalMessage:
@@ -423,27 +455,6 @@ def pass_option_message(option: PassOption) -> PassOptionMessage:
         leg_indices=list(option.legs),
         source=option.row.source,
     )
-
-
-def encode_polyline(points: Sequence[tuple[float, float]], precision: int = PRECISION) -> str:
-    """Latitudes and longitudes in Google's polyline encoding, so many digits after the point."""
-    scale = 10**precision
-    rounded = [(0, 0), *((round(lat * scale), round(lon * scale)) for lat, lon in points)]
-    return "".join(_encode_step(*before, *here) for before, here in pairwise(rounded))
-
-
-@lru_cache(maxsize=_STEPS_KEPT)
-def _encode_step(lat: int, lon: int, next_lat: int, next_lon: int) -> str:
-    return _encode_number(next_lat - lat) + _encode_number(next_lon - lon)
-
-
-def _encode_number(number: int) -> str:
-    left = ~(number << 1) if number < 0 else number << 1
-    text = []
-    while left >= 0x20:  # noqa: PLR2004 - five bits a character, the sixth says that more follow
-        text.append(chr((0x20 | left & 0x1F) + 63))
-        left >>= 5
-    return "".join([*text, chr(left + 63)])
 
 
 def _component_message(component: FareComponent) -> ComponentMessage:

@@ -24,9 +24,10 @@ from routing.strings import get_string
 from routing.timetable import Timetable
 from services.planner.answering import local_instant
 from services.planner.modes import MOTIS_MODES, mode_of
-from services.planner.motis import MotisMessage, PlaceMessage, encode_polyline, place_message
+from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
 from services.planner.parameters import Box, Languages, MotisQuery, Point, parse_box
+from services.planner.polyline import encode_polyline
 from services.platform.problem import Problem
 
 HOPS_MAX = 5_000

@@ -23,11 +23,14 @@ from maas.ports import NetworkPort, PublishedNetwork
 from routing.bounds import find_saved_bounds
 from routing.raptor import Router
 from routing.reach import warm_up_reach
+from routing.streets.graph import open_streets
+from routing.streets.street_ways import StreetWays
 from routing.streets.ways import BeelineWays, Ways
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
 from services.planner.live.state import LiveState, build_router, build_state
 from services.planner.live.store import LiveNews, LiveStore
+from services.planner.outside import Outside, warm_up_ways
 from services.planner.places import PlaceIndex
 from services.planner.sailings import SailingNews, SailingStore
 from services.planner.variants import Variants
@@ -59,6 +62,11 @@ class Network:
     live: LiveState = field(default_factory=LiveState)
     ways: Ways = field(default_factory=BeelineWays)
     variants: Variants = field(default_factory=Variants, init=False)
+
+    @property
+    def has_streets(self) -> bool:
+        """Whether ways are along streets, where there are any."""
+        return isinstance(self.ways, StreetWays)
 
     @property
     def snapshot_version(self) -> str:
@@ -98,7 +106,7 @@ def _snapshot_version(version: str, news: SailingNews, live: LiveState) -> str:
 def open_network(published: PublishedNetwork) -> Network:
     """Open a network and run a first search on it, so that nobody waits for a compiler.
 
-    Raises NetworkUnreadable, TariffUnreadable.
+    Raises NetworkUnreadable, TariffUnreadable, StreetsUnreadable.
     """
     folder = Path(published.path)
     timetable = open_timetable(folder)
@@ -107,16 +115,26 @@ def open_network(published: PublishedNetwork) -> Network:
     router = Router(timetable, bounds=find_saved_bounds(folder, timetable))
     router.warm_up()
     warm_up_reach(router)
+    ways = _open_ways(folder)
+    # The first call compiles, or loads what was compiled.
+    warm_up_ways(ways, float(timetable.stops.lat[0]), float(timetable.stops.lon[0]))
     return Network(
         version=published.version,
         published_at=published.published_at,
         planned=router,
         router=router,
         places=places,
-        teller=Teller(timetable, places, published.version),
+        teller=Teller(timetable, places, published.version, outside=Outside.keeping(ways)),
         fares=open_network_fares(folder, tariffs),
         refunds=RefundRules.from_folder(tariffs) if tariffs.is_dir() else None,
+        ways=ways,
     )
+
+
+def _open_ways(folder: Path) -> Ways:
+    """Along the network's streets, which all processes map; by beelines where it has none."""
+    streets = folder / "streets"
+    return StreetWays(open_streets(streets)) if streets.is_dir() else BeelineWays()
 
 
 class NetworkInForce:

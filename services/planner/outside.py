@@ -8,15 +8,19 @@ Idea      `Outside` is a network's ways together with how somebody goes. Whoever
 Not here  Footpaths between rides (routing/pacing.py has them at another pace).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
+from maas.journeys import LegStep
 from routing.journey import Access
 from routing.kernels.arrays import Int32
+from routing.streets.matching import list_distances_m
 from routing.streets.near import list_access_near
+from routing.streets.street_ways import StreetWays
 from routing.streets.ways import DEFAULT_SPEED_M_S, ON_FOOT, BeelineWays, Manner, Profile, Way, Ways
 from routing.timetable import Timetable
 
@@ -25,6 +29,10 @@ ON_A_BIKE = Manner(profile=Profile.BIKE)
 Point = tuple[float, float]
 """Latitude and longitude, degrees."""
 Floats = npt.NDArray[np.float64]
+Find = Callable[[Point, Point, Manner], Way | None]
+
+_FOUND_KEPT = 1_024
+"""Ways with their geometry: some ten kilobytes each."""
 
 _DEGREE_M_MIN = 110_000.0
 """No degree of latitude is shorter."""
@@ -57,10 +65,19 @@ def _manner(profile: Profile, speed_m_s: float | None) -> Manner:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A network's ways, and how somebody goes along them."""
+    """A network's ways, and how somebody goes along them.
+
+    `find` is the ways' own, or one that keeps what it found.
+    """
 
     ways: Ways = field(default_factory=BeelineWays)
     manners: Manners = USUAL
+    find: Find | None = field(default=None, compare=False)
+
+    @classmethod
+    def keeping(cls, ways: Ways) -> "Outside":
+        """One that keeps the last ways it found: several journeys of an answer begin with the same walk."""
+        return cls(ways, find=lru_cache(maxsize=_FOUND_KEPT)(partial(_find, ways)))
 
     def going(self, manners: Manners) -> "Outside":
         """The same ways in another manner."""
@@ -71,6 +88,13 @@ class Outside:
         return list_access_near(
             self.ways, timetable, *point, manner=self.manners.on_foot, is_egress=is_egress
         )
+
+    def list_on_streets(self, points: Sequence[Point], within_m: float) -> list[bool]:
+        """Of each point, whether a street that may be walked is so near; True where no streets are loaded."""
+        if not isinstance(self.ways, StreetWays):
+            return [True] * len(points)
+        found = list_distances_m(self.ways.graph, points, self.manners.on_foot.profile)
+        return [metres is not None and metres <= within_m for metres in found]
 
     def is_near(self, point: Point, lat: Floats, lon: Floats, *, limit_s: int) -> npt.NDArray[np.bool_]:
         """bool[n]: False where nobody walks there in time, however straight. Cheap: degrees, no distances."""
@@ -109,16 +133,37 @@ class Outside:
 
     def find_walk(self, start: Point, goal: Point) -> Way | None:
         """The way on foot; None where there is none."""
-        return self.ways.find_way(start, goal, manner=self.manners.on_foot)
+        return (self.find or partial(_find, self.ways))(start, goal, self.manners.on_foot)
 
     def find_ride(self, start: Point, goal: Point) -> Way | None:
         """The way by bike; None where there is none."""
-        return self.ways.find_way(start, goal, manner=self.manners.by_bike)
+        return (self.find or partial(_find, self.ways))(start, goal, self.manners.by_bike)
 
 
-def points_of(way: Way | None) -> tuple[Point, ...]:
+def _find(ways: Ways, start: Point, goal: Point, manner: Manner) -> Way | None:
+    return ways.find_way(start, goal, manner=manner)
+
+
+def points_of(way: Way) -> tuple[Point, ...]:
     """The geometry that a leg tells: along streets, or none."""
-    return () if way is None or way.is_estimate else way.points
+    return () if way.is_estimate else way.points
+
+
+def steps_of(way: Way) -> tuple[LegStep, ...]:
+    """The stretches that a leg tells, likewise."""
+    if way.is_estimate:
+        return ()
+    return tuple(
+        LegStep(
+            name=step.name,
+            distance_m=step.metres,
+            kind=step.kind,
+            point_count=len(step.points),
+            way_id=step.way_id,
+            level=step.level,
+        )
+        for step in way.steps
+    )
 
 
 def estimate_walk(start: Point, goal: Point) -> Way:
@@ -126,3 +171,11 @@ def estimate_walk(start: Point, goal: Point) -> Way:
     way = BeelineWays().find_way(start, goal)
     assert way is not None, "beelines join all points"
     return way
+
+
+def warm_up_ways(ways: Ways, lat: float, lon: float) -> None:
+    """Have everything compiled that searches call, so that nobody waits for that. A point of the network."""
+    for manner in (ON_FOOT, ON_A_BIKE):
+        for is_backwards in (False, True):
+            ways.measure(lat, lon, [lat], [lon], manner=manner, limit_s=60, is_backwards=is_backwards)
+        ways.find_way((lat, lon), (lat + 0.0001, lon), manner=manner)

@@ -49,7 +49,6 @@ _ANY_RENTAL = _only(
     "a search takes the bikes of all systems that are followed; GET /api/v1/rentals shows them"
 )
 _ANY_BICYCLE = _only(_ANY_RENTAL.reason, "BICYCLE")
-_NO_STREETS = _only("walks are estimated from the beeline, not routed on streets", "false")
 _ON_FOOT = _only("reach is told for those who walk to the first stop and from the last", "WALK")
 
 NOT_OFFERED: Mapping[str, NotOffered] = {
@@ -65,7 +64,6 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
         )
     },
     "elevationCosts": _only("the network has no elevations", "NONE"),
-    "useRoutedTransfers": _NO_STREETS,
     "joinInterlinedLegs": _only("each trip is a leg of its own; see interlineWithPreviousLeg", "false"),
     "preTransitModes": _ON_FOOT,
     "postTransitModes": _ON_FOOT,
@@ -126,12 +124,15 @@ PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TripText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Cursor = Annotated[str, StringConstraints(pattern=r"^(LATER|EARLIER)\|[0-9]{1,10}$")]
 Point = Annotated[str, StringConstraints(pattern=POINT_PATTERN, max_length=80)]
+MATCHED_M = 250
+"""So far from a coordinate the nearest street is looked for (routing/kernels/street_grid.py)."""
 MatchingDistance = Annotated[
     float,
     Field(
         ge=0,
         allow_inf_nan=False,
-        description="Holds whatever it is: walks begin at the coordinate itself, none is moved to a street.",
+        description="Metres that a coordinate may be from the nearest street; else no way begins there. More "
+        "than 250 counts as 250: farther off, and where no streets are loaded, walks are estimated.",
     ),
 ]
 LocationTypes = Annotated[
@@ -180,6 +181,11 @@ def _refuse(name: str, value: Any) -> None:
         "{name} is not offered with this value: {reason}. {cure}.",
         {"name": name, "reason": row.reason, "cure": cure},
     )
+
+
+def limit_matching(metres: float) -> float | None:
+    """The limit, or None for the one that holds anyway."""
+    return metres if metres < MATCHED_M else None
 
 
 def parse_point(text: str) -> tuple[float, float]:

@@ -83,6 +83,7 @@ class PlanQuery(RideQuery):
             rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
             manners=self.manners,
+            matching_m_max=self.matching_m_max,
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
             direct_by=_ways_meant("directModes", self.direct_modes),

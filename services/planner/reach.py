@@ -55,6 +55,7 @@ class ReachQuery(RideQuery):
             rule=self.transfer_rule,
             takes_bikes=self.require_bike_transport,
             manners=self.manners,
+            matching_m_max=self.matching_m_max,
         )
 
 
@@ -91,7 +92,7 @@ def tell_reach(network: Network, request: ReachRequest) -> ReachMessage:
     """Find and tell. Raises OutsideFeedDates."""
     limits = request.limits
     ways = near_ways(
-        list_ways(network, request.one, limits.manners, is_egress=request.arrive_by), limits.access_s_max
+        list_ways(network, request.one, limits, is_egress=request.arrive_by), limits.access_s_max
     )
     router = network.variants.get(
         network.router,

@@ -7,6 +7,7 @@ from routing.transfer_rules import TransferRule
 from services.planner.modes import MotisMode, modes_meant
 from services.planner.outside import Manners, choose_manners
 from services.planner.parameters import (
+    MATCHED_M,
     CyclingSpeed,
     Languages,
     MatchingDistance,
@@ -15,7 +16,9 @@ from services.planner.parameters import (
     TransferFactor,
     TransferMinutes,
     WalkingSpeed,
+    limit_matching,
 )
+from services.platform.problem import Problem
 
 
 class RideQuery(MotisQuery):
@@ -27,7 +30,8 @@ class RideQuery(MotisQuery):
     additional_transfer_time: TransferMinutes = 0
     transfer_time_factor: TransferFactor = 1.0
     require_bike_transport: bool = False
-    max_matching_distance: MatchingDistance = 250
+    max_matching_distance: MatchingDistance = MATCHED_M
+    use_routed_transfers: bool = False
     pedestrian_speed: WalkingSpeed | None = None
     cycling_speed: CyclingSpeed | None = None
     language: Languages = ()
@@ -41,6 +45,21 @@ class RideQuery(MotisQuery):
     def manners(self) -> Manners:
         """How somebody goes outside vehicles."""
         return choose_manners(walking_m_s=self.pedestrian_speed, cycling_m_s=self.cycling_speed)
+
+    @property
+    def matching_m_max(self) -> float | None:
+        """How far a point may be from the streets, if not as far as they are looked for."""
+        return limit_matching(self.max_matching_distance)
+
+    def refuse_unless_routed(self, *, has_streets: bool) -> None:
+        """Raises Problem where walks between stops along streets are asked for and there are no streets."""
+        if self.use_routed_transfers and not has_streets:
+            raise Problem(
+                "validation_failed",
+                detail="useRoutedTransfers is not offered: the network in force has no streets, and walks "
+                "between stops are estimated from the beeline. Leave it out, send false, or load streets "
+                "with `maas load --streets`.",
+            )
 
     @property
     def transfer_rule(self) -> TransferRule:

@@ -44,6 +44,7 @@ class Endpoints:
         """GET /api/v6/plan."""
         query: PlanQuery = call.query
         network = self._planner.in_force.get()
+        query.refuse_unless_routed(has_streets=network.has_streets)
         request = query.to_request(
             self._instant(query.time, network.router.timetable.zone), choose_language(query.language, network)
         )
@@ -60,6 +61,7 @@ class Endpoints:
         """GET /api/v6/one-to-all."""
         query: ReachQuery = call.query
         network = self._planner.in_force.get()
+        query.refuse_unless_routed(has_streets=network.has_streets)
         language = choose_language(query.language, network)
         request = ReachRequest(
             one=network.places.get_end(query.one, language=language),

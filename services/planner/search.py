@@ -56,6 +56,8 @@ class Limits:
     takes_bikes      ridden is only what is said to take bikes along
     *_by             how ways to the first stop, from the last and all the way may be made
     manners          how somebody goes outside vehicles, at both ends and between rides
+    matching_m_max   how far a point may be from the nearest street; None: as far as streets are looked for,
+                     and beyond that ways are estimated
     """
 
     modes: frozenset[Mode] | None = None
@@ -70,6 +72,7 @@ class Limits:
     egress_by: frozenset[Mode] = ON_FOOT
     direct_by: frozenset[Mode] = ON_FOOT
     manners: Manners = USUAL
+    matching_m_max: float | None = None
 
 
 ANY = Limits()
@@ -177,6 +180,11 @@ class _Sought:
     bikes: BikeStations
 
     @cached_property
+    def _are_matched(self) -> bool:
+        ends = (self.origin, self.destination)
+        return all(is_matched(self.network, end, self.limits) for end in ends)
+
+    @cached_property
     def _teller(self) -> Teller:
         return self.network.teller.going(self.limits.manners)
 
@@ -200,10 +208,8 @@ class _Sought:
         """On foot and by shared bike, as far as each is wanted."""
         ways: list[Access] = []
         if Mode.WALK in modes:
-            ways += near_ways(
-                list_ways(self.network, end, self._outside.manners, is_egress=is_egress), limit_s
-            )
-        if Mode.BIKE in modes:
+            ways += near_ways(list_ways(self.network, end, self.limits, is_egress=is_egress), limit_s)
+        if Mode.BIKE in modes and is_matched(self.network, end, self.limits):
             ways += list_rental_ways(
                 self.bikes,
                 self.network.router.timetable,
@@ -274,7 +280,7 @@ class _Sought:
         )
 
     def _find_by_bike(self) -> Journey | None:
-        if Mode.BIKE not in self.limits.direct_by:
+        if Mode.BIKE not in self.limits.direct_by or not self._are_matched:
             return None
         start, goal, request = _point(self.origin), _point(self.destination), self.request
         rental = find_rental(
@@ -349,13 +355,23 @@ def near_ways(ways: list[Access], limit_s: int | None) -> list[Access]:
     return ways if limit_s is None else [way for way in ways if way.walk_s <= limit_s]
 
 
-def list_ways(network: Network, end: End, manners: Manners = USUAL, *, is_egress: bool) -> list[Access]:
-    """The ways from an end to stops (to it, if is_egress)."""
+def is_matched(network: Network, end: End, limits: Limits) -> bool:
+    """Whether a point is as near to the streets as is asked; a stop always is."""
+    if end.stops or limits.matching_m_max is None:
+        return True
+    outside = network.teller.outside.going(limits.manners)
+    return all(outside.list_on_streets([(end.place.lat, end.place.lon)], limits.matching_m_max))
+
+
+def list_ways(network: Network, end: End, limits: Limits = ANY, *, is_egress: bool) -> list[Access]:
+    """The ways on foot from an end to stops (to it, if is_egress)."""
     if not end.stops:
-        outside = network.teller.outside.going(manners)
+        if not is_matched(network, end, limits):
+            return []
+        outside = network.teller.outside.going(limits.manners)
         point = (end.place.lat, end.place.lon)
         return outside.list_access(network.router.timetable, point, is_egress=is_egress)
-    timetable = network.variants.get(network.router, manner=manners.on_foot).timetable
+    timetable = network.variants.get(network.router, manner=limits.manners.on_foot).timetable
     return list_egress(timetable, end.stops) if is_egress else list_access(timetable, end.stops)
 
 
@@ -363,6 +379,8 @@ def _find_walk(
     network: Network, request: PlanRequest, origin: End, destination: End, limits: Limits
 ) -> Journey | None:
     if Mode.WALK not in limits.direct_by or not limits.direct_s_max:
+        return None
+    if not all(is_matched(network, end, limits) for end in (origin, destination)):
         return None
     start, goal = origin.place, destination.place
     teller = network.teller.going(limits.manners)

@@ -12,7 +12,15 @@ from pydantic import BeforeValidator, Field
 
 from routing.streets.ways import BEYOND, Ways
 from services.planner.motis import MotisMessage
-from services.planner.parameters import MatchingDistance, MotisQuery, Point, parse_point, split_list
+from services.planner.outside import Outside
+from services.planner.parameters import (
+    MatchingDistance,
+    MotisQuery,
+    Point,
+    limit_matching,
+    parse_point,
+    split_list,
+)
 
 MANY_MAX = 1_000
 WALK_S_MAX = 86_400
@@ -40,6 +48,12 @@ class DurationMessage(MotisMessage):
 def list_walks(ways: Ways, query: OneToManyQuery) -> list[DurationMessage]:
     """A walk for each of the many, in their order. Raises Problem for what is no point on Earth."""
     here, many = parse_point(query.one), [parse_point(text) for text in query.many]
+    within_m = limit_matching(query.max_matching_distance)
+    on = (
+        [True] * (1 + len(many))
+        if within_m is None
+        else Outside(ways).list_on_streets([here, *many], within_m)
+    )
     reached = ways.measure(
         *here,
         [lat for lat, _ in many],
@@ -47,10 +61,10 @@ def list_walks(ways: Ways, query: OneToManyQuery) -> list[DurationMessage]:
         limit_s=int(query.max),
         is_backwards=query.arrive_by,
     )
-    rows = zip(reached.seconds.tolist(), reached.metres.tolist(), strict=True)
+    rows = zip(reached.seconds.tolist(), reached.metres.tolist(), on[1:], strict=True)
     return [
         DurationMessage(duration=seconds, distance=metres if query.with_distance else None)
-        if seconds != BEYOND
+        if seconds != BEYOND and on[0] and is_on
         else DurationMessage()
-        for seconds, metres in rows
+        for seconds, metres, is_on in rows
     ]

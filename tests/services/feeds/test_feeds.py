@@ -14,11 +14,13 @@ import pytest
 from gtfs.literal import literal_contents
 from maas.ports import NetworkPort
 from routing.bounds import find_saved_bounds
+from routing.streets.graph import open_streets
 from routing.timetable import open_timetable
 from services.feeds.service import build
 from services.platform.auth import Role
 from services.platform.clock import FixedClock
 from tests.support.house import TestHouse, running_house
+from tests.support.streets import TOWN_POINTS, TOWN_WAYS, write_map
 
 NOW = datetime(2026, 5, 20, 3, tzinfo=UTC)
 TARIFFS = Path(__file__).parents[3] / "services" / "demo" / "city" / "tariffs"
@@ -67,8 +69,14 @@ def write_zip(folder: Path, name: str, text: str, **changed: bytes) -> Path:
     return path
 
 
-async def load(house: TestHouse, *paths: Path, tariffs: Path | None = None) -> tuple[int, dict]:
-    body = {"paths": [str(path) for path in paths], "tariffs": None if tariffs is None else str(tariffs)}
+async def load(
+    house: TestHouse, *paths: Path, tariffs: Path | None = None, streets: Path | None = None
+) -> tuple[int, dict]:
+    body = {
+        "paths": [str(path) for path in paths],
+        "tariffs": None if tariffs is None else str(tariffs),
+        "streets": None if streets is None else str(streets),
+    }
     return await house.call("POST", "/api/networks", role=Role.ADMIN, body=body)
 
 
@@ -184,6 +192,48 @@ async def test_tariffs_come_along_and_stay_until_others_come(database_url: str, 
         assert status == 422
         assert "networks.csv" in problem["detail"]
         assert await port_of(house).get_in_force() == network
+
+
+async def test_streets_come_along_and_stay_until_others_come(database_url: str, tmp_path: Path) -> None:
+    city = write_zip(tmp_path, "city", CITY)
+    town = write_map(tmp_path / "town.osm")
+    longer = write_map(
+        tmp_path / "longer.osm", {**TOWN_POINTS, "X": (35.2, 139.0)}, {**TOWN_WAYS, "North": "RX"}
+    )
+    async with house_on(database_url, tmp_path / "data") as house:
+        status, report = await load(house, city, streets=town)
+        assert status == 201, report
+        assert report["counts"]["streets"]["edge_count"] == len(TOWN_WAYS)
+        first = await port_of(house).get_in_force()
+        streets = open_streets(Path(first.path) / "streets")
+        assert streets.edge_count == len(TOWN_WAYS)
+        # Without a map those in force stay, also after the network that they came with is forgotten.
+        for _ in range(3):
+            status, report = await load(house, city)
+            assert (status, report["counts"]["streets"]["version"]) == (201, streets.version)
+        assert Path(first.path).name not in names_in(tmp_path / "data" / "networks")
+        network = await port_of(house).get_in_force()
+        assert open_streets(Path(network.path) / "streets").version == streets.version
+        status, report = await load(house, city, streets=longer)
+        assert report["counts"]["streets"]["edge_count"] == len(TOWN_WAYS) + 1
+
+
+async def test_a_map_that_cannot_be_used_leaves_the_old_network_in_force(
+    database_url: str, tmp_path: Path
+) -> None:
+    city = write_zip(tmp_path, "city", CITY)
+    (tmp_path / "broken.osm.pbf").write_bytes(b"no map")
+    empty = write_map(tmp_path / "empty.osm", {}, {})
+    async with house_on(database_url, tmp_path / "data") as house:
+        await load(house, city, streets=write_map(tmp_path / "town.osm"))
+        network = await port_of(house).get_in_force()
+        for path in (tmp_path / "broken.osm.pbf", empty, tmp_path / "absent.osm", Path("relative.osm")):
+            status, problem = await load(house, city, streets=path)
+            assert (status, problem["code"]) == (422, "feed_unreadable"), problem
+            assert path.name in problem["detail"]
+        assert await port_of(house).get_in_force() == network
+        assert names_in(tmp_path / "data" / "networks") == [network.version]
+        assert names_in(tmp_path / "data" / "feeds") == [network.version]
 
 
 async def test_two_loads_at_once_both_succeed_one_after_the_other(database_url: str, tmp_path: Path) -> None:

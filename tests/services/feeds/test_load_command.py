@@ -13,6 +13,7 @@ from services.platform.auth import Role
 from services.platform.clock import FixedClock
 from tests.services.feeds.test_feeds import CITY, NOW, write_zip
 from tests.support.house import running_house
+from tests.support.streets import write_map
 
 
 def console_of_the_test() -> tuple[Console, io.StringIO]:
@@ -34,7 +35,8 @@ async def test_the_report_names_feeds_dates_and_notices_with_file_and_row(
     ) as house:
         url = str(house.client.make_url("/")).rstrip("/")
         token = house.key.token("root", Role.ADMIN)
-        report = await run_load([city], tariffs=None, url=url, token=token, console=console)
+        town = write_map(tmp_path / "town.osm")
+        report = await run_load([city], tariffs=None, streets=town, url=url, token=token, console=console)
         print_report(report, console)
         refused = await run_load([city, broken], tariffs=None, url=url, token=token, console=console)
         assert not refused["published"]
@@ -45,6 +47,7 @@ async def test_the_report_names_feeds_dates_and_notices_with_file_and_row(
     assert "2026-01-01" in printed
     assert "routes.txt:3 agency_id `nobody` is not in agency.txt" in printed
     assert "In force" in printed
+    assert "On streets: 6 stretches between 8 crossings." in printed
     assert "broken (unusable)" in printed
     assert "error broken: zip_unreadable" in printed
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from maas.errors import JourneyNotFound, OutsideFeedDates
 from maas.journeys import Journey, Mode, PlanRequest
 from routing.strings import list_strings
-from services.planner.motis import encode_polyline
 from services.planner.network import Network
+from services.planner.polyline import encode_polyline
 from services.planner.search import Answer, search, search_before
 
 EVENING = datetime.fromisoformat("2026-05-20T20:00+09:00")
