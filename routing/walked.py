@@ -5,6 +5,7 @@ Problem   Who walks half as fast takes twice as long over the way, but not for w
 Idea      Of each footpath's seconds a part is walked at the usual speed; the rest is fixed. Where the feed
           gave a time nothing is walked; where nearness made the footpath, all but what an interchange costs;
           elsewhere (a station's own time) what the beeline takes, as far as that fits in.
+          What stairs and lifts take on streets counts as walked.
 Not here  Changes at one stop: nothing is walked there.
 """
 

@@ -33,6 +33,7 @@ from maas.fares.network_fares import write_feed_fares
 from routing.bounds import build_bounds
 from routing.build import build_network
 from routing.errors import RoutingError
+from routing.streets.street_ways import StreetWays
 from routing.timetable import open_timetable
 from services.feeds.compiler_job import TARIFFS, feed_id_of
 from services.feeds.models import (
@@ -88,9 +89,10 @@ def compile_job(job: CompileJob, tell: Tell) -> LoadReport:
         try:
             if job.streets is not None:
                 tell(LoadProgress(stage="streets", subject=job.streets.name))
-            _, told = bring_streets(job)
+            streets, told = bring_streets(job)
             tell(LoadProgress(stage="compiling", done=len(feeds), total=len(feeds)))
-            counts = asdict(build_network(feeds, job.target, version=job.version, now=job.now))
+            ways = None if streets is None else StreetWays(streets)
+            counts = asdict(build_network(feeds, job.target, version=job.version, now=job.now, ways=ways))
             counts |= {"streets": told} if told else {}
             _add_bounds(job, tell)
             _bring_tariffs(job)
