@@ -15,6 +15,9 @@ OFF_M_MAX = 250.0
 ISLAND_M = 1_000.0
 
 Point = tuple[float, float]
+Spot = tuple[int, float, float]
+"""A place on a piece: which, the share of it, metres off."""
+
 Pace = tuple[float | None, float | None]
 """Seconds a metre along a way and against it; None where one may not."""
 
@@ -79,18 +82,15 @@ class PlainStreets:
                     metres = distance_m(plain.points[a], plain.points[b])
                     self.pieces.append((a, b, metres, paces, way))
         self.graph = nx.MultiDiGraph()
-        for i, (a, b, metres, (along, against), _) in enumerate(self.pieces):
-            waits = (self.waits.get(a, 0.0) + self.waits.get(b, 0.0)) / 2
+        for i, (a, b, *_) in enumerate(self.pieces):
             # A blocked point is another one for each piece that ends there, so nothing passes.
             ends = tuple((p, i) if p in self.blocked else p for p in (a, b))
+            along, against = self._whole_s(i)
             if along is not None:
-                self._join(ends[0], ends[1], metres * along + waits, metres, i)
+                self.graph.add_edge(ends[0], ends[1], seconds=along, piece=i)
             if against is not None:
-                self._join(ends[1], ends[0], metres * against + waits, metres, i)
+                self.graph.add_edge(ends[1], ends[0], seconds=against, piece=i)
         self.main = self._find_main()
-
-    def _join(self, a: object, b: object, seconds: float, metres: float, piece: int) -> None:
-        self.graph.add_edge(a, b, seconds=seconds, metres=metres, piece=piece)
 
     def _find_main(self) -> set[int]:
         """Pieces that are on no island."""
@@ -105,8 +105,8 @@ class PlainStreets:
         self.is_close_call = sum(abs(metres - limit) < 1.0 for metres, _ in groups) > (limit == most)
         return {piece for metres, pieces in groups if metres >= limit for piece in pieces}
 
-    def spots(self, point: Point) -> list[tuple[int, float, float]]:
-        """The nearest places on pieces (piece, share of it, metres off); several if they are equally near."""
+    def spots(self, point: Point) -> list[Spot]:
+        """The nearest places on pieces; several if they are equally near."""
         found = []
         for piece in self.main:
             share, metres = self._project(piece, point)
@@ -124,36 +124,51 @@ class PlainStreets:
         share = 0.0 if not square else min(1.0, max(0.0, -(x_1 * x + y_1 * y) / square))
         return share, math.hypot(x_1 + share * x, y_1 + share * y) * math.radians(1) * EARTH_M
 
-    def seconds_from(
-        self, spot: tuple[int, float, float], goals: Iterable[tuple[int, float, float]]
-    ) -> list[float]:
+    def seconds_from(self, spot: Spot, goals: Iterable[Spot]) -> list[float]:
         """The least seconds from one place to each of others; infinite where there is no way."""
-        graph = nx.MultiDiGraph(self.graph)
-        goals = list(goals)
-        ends = {"start": spot} | {f"goal {i}": goal for i, goal in enumerate(goals)}
-        for name, (piece, share, off_m) in ends.items():
-            a, b, metres, (along, against), _ = self.pieces[piece]
-            waits = (self.waits.get(a, 0.0) + self.waits.get(b, 0.0)) / 2
-            a_end, b_end = ((p, piece) if p in self.blocked else p for p in (a, b))
-            forth = None if along is None else metres * along + waits
-            back = None if against is None else metres * against + waits
-            off_s = off_m * self.off_pace
-            is_start = name == "start"
-            for node, seconds, part in (
-                (b_end if is_start else a_end, forth, 1 - share if is_start else share),
-                (a_end if is_start else b_end, back, share if is_start else 1 - share),
-            ):
-                if seconds is not None or part < 1e-9:
-                    pair = (name, node) if is_start else (node, name)
-                    graph.add_edge(*pair, seconds=part * (seconds or 0.0) + off_s)
-            if not is_start and piece == spot[0]:
-                ahead = share - spot[1]
-                seconds = forth if ahead >= 0 else back
-                if abs(ahead) < 1e-9:
-                    seconds = 0.0
-                if seconds is not None:
-                    graph.add_edge(
-                        "start", name, seconds=abs(ahead) * seconds + off_s + spot[2] * self.off_pace
-                    )
-        found = nx.single_source_dijkstra_path_length(graph, "start", weight="seconds")
-        return [found.get(f"goal {i}", math.inf) for i in range(len(goals))]
+        for node, seconds in self._ways_between(spot, is_leaving=True):
+            self.graph.add_edge("start", node, seconds=seconds)
+        found = {}
+        if "start" in self.graph:
+            found = nx.single_source_dijkstra_path_length(self.graph, "start", weight="seconds")
+            self.graph.remove_node("start")
+        times = []
+        for goal in goals:
+            tries = [
+                found[node] + seconds
+                for node, seconds in self._ways_between(goal, is_leaving=False)
+                if node in found
+            ]
+            times.append(min([*tries, *self._along_one(spot, goal)], default=math.inf))
+        return times
+
+    def _ways_between(self, spot: Spot, *, is_leaving: bool) -> list[tuple[object, float]]:
+        """The ends of its piece, and the seconds between the point and there."""
+        piece, share, off_m = spot
+        a, b, *_ = self.pieces[piece]
+        ends = [(p, piece) if p in self.blocked else p for p in (a, b)]
+        along, against = self._whole_s(piece)
+        ways = [(ends[1], along, 1 - share), (ends[0], against, share)]
+        if not is_leaving:
+            ways = [(ends[0], along, share), (ends[1], against, 1 - share)]
+        return [
+            (node, part * (seconds or 0.0) + off_m * self.off_pace)
+            for node, seconds, part in ways
+            if seconds is not None or part < 1e-9
+        ]
+
+    def _whole_s(self, piece: int) -> Pace:
+        a, b, metres, (along, against), _ = self.pieces[piece]
+        waits = (self.waits.get(a, 0.0) + self.waits.get(b, 0.0)) / 2
+        return (
+            None if along is None else metres * along + waits,
+            None if against is None else metres * against + waits,
+        )
+
+    def _along_one(self, spot: Spot, goal: Spot) -> list[float]:
+        """The seconds from one place to another of the same piece, along it."""
+        ahead = goal[1] - spot[1]
+        seconds = self._whole_s(spot[0])[0 if ahead >= 0 else 1]
+        if goal[0] != spot[0] or (seconds is None and abs(ahead) >= 1e-9):
+            return []
+        return [abs(ahead) * (seconds or 0.0) + (spot[2] + goal[2]) * self.off_pace]

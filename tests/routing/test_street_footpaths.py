@@ -41,7 +41,7 @@ def test_footpaths_are_the_ways_of_all_pairs_asked_one_by_one(dice: random.Rando
         for a in range(1, len(points)):
             for b in range(1, len(points)):
                 way = ways.find_way(points[a], points[b], manner=Manner(profile=profile))
-                # As far as an estimate goes: 300 m as the crow flies, 390 m to walk, 325 s. Two minutes besides.
+                # As far as an estimate goes: 300 m as the crow flies, 390 m to walk. Two minutes besides.
                 if a != b and way is not None and way.seconds <= limit_s:
                     asked[a * len(points) + b] = way.seconds + 120
         assert dict(zip(pairs.tolist(), seconds.tolist(), strict=True)) == asked
