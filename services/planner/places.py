@@ -9,18 +9,16 @@ Idea      Stops of one name that lie together are one `Spot`. A text is a coordi
 Rule      A name that an island and a railway station share means the island: who means the station may say
           大島駅, the island has no other name. An island is where ships call and no rail is within 10 km;
           its ports are one place. An ending 駅, Station or 港, Port limits the choice to stations or ports.
-Typing    One error in a text of three to five characters, two in a longer one (Levenshtein). Only for
-          a list of what may be meant: a search never guesses.
-Not here  Addresses.
+          Typing errors are forgiven (name_index.py) only in a list of what may be meant: a search never
+          guesses.
+Not here  What stands in a city and is no stop (landmarks.py).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
 
 from maas.errors import PlaceNotFound
 from maas.journeys import Mode, Place
@@ -28,26 +26,14 @@ from routing.footpaths import distance_m
 from routing.strings import get_string, list_strings
 from routing.timetable import Timetable
 from services.planner.modes import mode_of
-from services.planner.names import (
-    cut_ending,
-    list_bracketed,
-    list_parts,
-    list_words,
-    normalise,
-    without_brackets,
-)
-from services.planner.romaji import sound_key
+from services.planner.name_index import AREA, PART, UNBRACKETED, WHOLE, WORDS, NameIndex, Tiers
+from services.planner.names import list_bracketed, list_parts, list_words, normalise, without_brackets
 
 TOGETHER_M = 500.0
 ISLAND_M = 10_000.0
 ISLAND_PORTS_M = 30_000.0
 
-WHOLE, UNBRACKETED, AREA, PART, SOUND, BEGINNING, MIDDLE, WORDS, SOUND_BEGINNING, ERROR_1, ERROR_2 = range(11)
-"""The tiers of a match, best first."""
-
 RAIL = frozenset({Mode.TRAM, Mode.SUBWAY, Mode.RAIL, Mode.MONORAIL})
-_ERROR_LENGTH_MIN, _ERRORS_LENGTH_MIN = 3, 6
-"""Characters a text must have before one typing error, or two, are forgiven."""
 _COORDINATE = re.compile(r"^\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*(?:,[^,]*)?$")
 
 
@@ -92,18 +78,7 @@ class PlaceIndex:
         self._spot_lon = np.array([spot.lon for spot in self._spots])
         self._spot_by_stop = {stop: i for i, spot in enumerate(self._spots) for stop in spot.stops}
         self._importance_max = max((spot.importance for spot in self._spots), default=0) or 1
-        self._forms: dict[str, dict[int, int]] = {}
-        self._name_forms: list[list[str]] = []
-        for i, spot in enumerate(self._spots):
-            names = self._names_of(spot)
-            self._name_forms.append([normalise(name) for name in names])
-            for name in names:
-                self._add_forms(i, name)
-        self._sounds: dict[str, set[int]] = {}
-        for form, owners in self._forms.items():
-            if key := sound_key(form):
-                self._sounds.setdefault(key, set()).update(owners)
-        self._form_list, self._sound_list = list(self._forms), list(self._sounds)
+        self._index = NameIndex(self._list_forms(), may_mean=self._may_mean)
         # What was told once is told again and again: stops as places, and how far one is from the next.
         self._places: dict[tuple[int, str], Place] = {}
         self._beelines_m: dict[tuple[int, int], float] = {}
@@ -126,23 +101,20 @@ class PlaceIndex:
 
     def list_matches(self, text: str, *, count: int | None) -> list[Match]:
         """The spots that the text may mean, best first: by its letters, its sound, or with errors."""
-        tiers = self._collect_written(text)
-        if min(tiers.values(), default=WORDS) > PART:
-            self._collect_sounds(text, tiers)
-        if not tiers:
-            self._collect_misspelt(text, tiers)
+        tiers = self._index.collect(text, self._collect_written(text))
         return self._ranked(tiers)[:count]
 
-    def _collect_written(self, text: str) -> dict[int, int]:
-        """Spot -> tier of those with a name that has the text in it."""
-        wanted, ending = cut_ending(normalise(text))
+    def _collect_written(self, text: str) -> Tiers:
+        """Those written so; where none is, those of the text's last word that lie near one of its first."""
+        tiers = self._index.collect_written(text)
         words = list_words(text)
-        tiers: dict[int, int] = {}
-        for form in {normalise(text), wanted} - {""}:
-            allowed = _kinds(ending) if form == wanted else None
-            self._collect(form, allowed, tiers)
-        if len(words) > 1:
-            self._collect_words(words, tiers)
+        if tiers or len(words) < 2:  # noqa: PLR2004 - a first and a last one
+            return tiers
+        near = self._index.collect_containing(words[0])
+        for i in self._index.collect_containing(words[-1]):
+            here = self._spots[i]
+            if any(metres_between(self._spots[j], here.lat, here.lon) <= ISLAND_PORTS_M for j in near):
+                tiers[i] = WORDS
         return tiers
 
     def _ranked(self, tiers: Mapping[int, int]) -> list[Match]:
@@ -226,7 +198,7 @@ class PlaceIndex:
         return End(place, stops)
 
     def _find_name(self, text: str, language: str) -> End | None:
-        matches = self._list_exact(text) or self._list_sounding(text)
+        matches = self._ranked(self._index.collect_exact(text) or self._index.collect_sounding(text))
         matches = matches or self._ranked(self._collect_written(text))[:20]
         if not matches:
             return None
@@ -236,100 +208,23 @@ class PlaceIndex:
         place = self.place_of_stop(first, language)
         return End(place, tuple(stop for spot in spots for stop in spot.stops))
 
-    # Matching ----------------------------------------------------------------------------------------------
-
-    def _list_exact(self, text: str) -> list[Match]:
-        """Matches of a whole form: better than any other, and found without looking at all of them."""
-        wanted, ending = cut_ending(normalise(text))
-        allowed = _kinds(ending)
-        tiers = dict(self._forms.get(normalise(text), {}))
-        for i, tier in self._forms.get(wanted, {}).items():
-            if allowed is None or self._spots[i].modes & allowed:
-                tiers[i] = min(tier, tiers.get(i, tier))
-        return self._ranked(tiers)
-
-    def _collect(self, wanted: str, allowed: frozenset[Mode] | None, tiers: dict[int, int]) -> None:
-        for form, owners in self._forms.items():
-            if form == wanted:
-                shift = None
-            elif form.startswith(wanted):
-                shift = BEGINNING
-            elif wanted in form:
-                shift = MIDDLE
-            else:
-                continue
-            for i, tier in owners.items():
-                if allowed is None or self._spots[i].modes & allowed:
-                    reached = tier if shift is None else shift
-                    tiers[i] = min(reached, tiers.get(i, reached))
-
-    def _list_sounding(self, text: str) -> list[Match]:
-        """Matches whose reading is the text's, whole."""
-        tiers: dict[int, int] = {}
-        self._collect_sounds(text, tiers)
-        return self._ranked({i: tier for i, tier in tiers.items() if tier == SOUND})
-
-    def _collect_sounds(self, text: str, tiers: dict[int, int]) -> None:
-        """Spots that sound like the text, or begin so."""
-        wanted, ending = cut_ending(normalise(text))
-        key, allowed = sound_key(wanted), _kinds(ending)
-        if not key:
-            return
-        for sound, owners in self._sounds.items():
-            if sound.startswith(key):
-                tier = SOUND if sound == key else SOUND_BEGINNING
-                for i in owners:
-                    if allowed is None or self._spots[i].modes & allowed:
-                        tiers[i] = min(tier, tiers.get(i, tier))
-
-    def _collect_misspelt(self, text: str, tiers: dict[int, int]) -> None:
-        """Spots with a name, or a reading, that is the text but for a typing error or two."""
-        wanted, _ = cut_ending(normalise(text))
-        for form, owners in ((wanted, self._forms), (sound_key(wanted), self._sounds)):
-            errors_max = (len(form) >= _ERROR_LENGTH_MIN) + (len(form) >= _ERRORS_LENGTH_MIN)
-            if not errors_max:
-                continue
-            names = self._form_list if owners is self._forms else self._sound_list
-            near = process.extract(
-                form, names, scorer=Levenshtein.distance, processor=None, score_cutoff=errors_max, limit=None
-            )
-            for name, errors, _ in near:
-                tier = ERROR_1 if errors <= 1 else ERROR_2
-                for i in owners[name]:
-                    tiers[i] = min(tier, tiers.get(i, tier))
-
-    def _collect_words(self, words: Sequence[str], tiers: dict[int, int]) -> None:
-        """Spots with every word in one of their names; else those of the last word near the first one's."""
-        for i, forms in enumerate(self._name_forms):
-            if any(all(word in form for word in words) for form in forms):
-                tiers[i] = min(WORDS, tiers.get(i, WORDS))
-        if tiers:
-            return
-        near: dict[int, int] = {}
-        last: dict[int, int] = {}
-        self._collect(words[0], None, near)
-        self._collect(words[-1], None, last)
-        for i in last:
-            here = self._spots[i]
-            if any(metres_between(self._spots[j], here.lat, here.lon) <= ISLAND_PORTS_M for j in near):
-                tiers[i] = WORDS
-
-    def _add_forms(self, spot: int, name: str) -> None:
-        self._add_form(spot, name, WHOLE)
-        self._add_form(spot, without_brackets(name), UNBRACKETED)
-        for inner in list_bracketed(name):
-            # 元町港（大島）: what a port has in brackets is its island, and the island's name is the port's.
-            self._add_form(spot, inner, WHOLE if self._spots[spot].is_island else AREA)
-        for part in list_parts(name):
-            self._add_form(spot, part, PART)
-
-    def _add_form(self, spot: int, name: str, tier: int) -> None:
-        form = normalise(name)
-        if form:
-            owners = self._forms.setdefault(form, {})
-            owners[spot] = min(tier, owners.get(spot, tier))
-
     # Making spots ------------------------------------------------------------------------------------------
+
+    def _list_forms(self) -> Iterator[tuple[int, str, int]]:
+        for i, spot in enumerate(self._spots):
+            for name in self._names_of(spot):
+                yield i, name, WHOLE
+                yield i, without_brackets(name), UNBRACKETED
+                for inner in list_bracketed(name):
+                    # 元町港（大島）: in brackets a port has its island, and by that name it is meant too.
+                    yield i, inner, WHOLE if spot.is_island else AREA
+                for part in list_parts(name):
+                    yield i, part, PART
+
+    def _may_mean(self, spot: int, ending: str) -> bool:
+        """駅 means a station, 港 a port."""
+        kinds = {"station": RAIL, "port": frozenset({Mode.FERRY})}.get(ending)
+        return kinds is None or bool(self._spots[spot].modes & kinds)
 
     def _names_of(self, spot: Spot) -> list[str]:
         owners = set(spot.stops)
@@ -405,10 +300,6 @@ def _is_one_place(best: Match, other: Match) -> bool:
     if best.spot.is_island and other.spot.is_island and other.tier == best.tier:
         return away_m <= ISLAND_PORTS_M
     return max(best.tier, other.tier) <= UNBRACKETED and away_m <= TOGETHER_M
-
-
-def _kinds(ending: str) -> frozenset[Mode] | None:
-    return {"station": RAIL, "port": frozenset({Mode.FERRY})}.get(ending)
 
 
 def metres_between(spot: Spot, lat: float, lon: float) -> float:
