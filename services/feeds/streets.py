@@ -1,4 +1,4 @@
-"""The streets of a network: compiled of a map, or those in force taken along.
+"""The streets and landmarks of a network: compiled of a map, or those in force taken along.
 
 Idea      They stand in a folder of their own inside the network's, as bounds do, so they are published, kept
           and forgotten with it. A load that names no map takes the compiled streets in force along: links,
@@ -16,6 +16,7 @@ from maas.errors import MaasError
 from routing.errors import RoutingError, StreetsUnreadable
 from routing.streets.compiling import compile_streets
 from routing.streets.graph import StreetGraph, open_streets
+from routing.streets.landmarks import LANDMARKS, read_landmarks
 from services.feeds.compiler_job import STREETS
 from services.feeds.models import CompileJob
 
@@ -32,9 +33,11 @@ def bring_streets(job: CompileJob) -> tuple[StreetGraph | None, dict[str, Any]]:
     if job.streets is not None:
         try:
             report = asdict(compile_streets(job.streets, target))
+            landmarks = read_landmarks(job.streets)
+            landmarks.save(target / LANDMARKS)
         except (RoutingError, OSError) as error:
             raise StreetsRefused(f"{job.streets}: {error}") from error
-        return open_streets(target), {**report, "map": job.streets.name}
+        return open_streets(target), {**report, "map": job.streets.name, "landmark_count": landmarks.count}
     if job.streets_in_force is None:
         return None, {}
     shutil.copytree(job.streets_in_force, target, copy_function=_link)

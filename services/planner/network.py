@@ -24,10 +24,12 @@ from routing.bounds import find_saved_bounds
 from routing.raptor import Router
 from routing.reach import warm_up_reach
 from routing.streets.graph import open_streets
+from routing.streets.landmarks import LANDMARKS
 from routing.streets.street_ways import StreetWays
 from routing.streets.ways import BeelineWays, Ways
 from routing.timetable import open_timetable
 from services.planner.journeys import Teller
+from services.planner.landmarks import open_index
 from services.planner.live.state import LiveState, build_router, build_state
 from services.planner.live.store import LiveNews, LiveStore
 from services.planner.outside import Outside, warm_up_ways
@@ -110,7 +112,8 @@ def open_network(published: PublishedNetwork) -> Network:
     """
     folder = Path(published.path)
     timetable = open_timetable(folder)
-    places = PlaceIndex(timetable)
+    landmarks = folder / "streets" / LANDMARKS
+    places = PlaceIndex(timetable, open_index(landmarks) if landmarks.is_dir() else None)
     tariffs = folder / "tariffs"
     router = Router(timetable, bounds=find_saved_bounds(folder, timetable))
     router.warm_up()

@@ -11,7 +11,8 @@ Rule      A name that an island and a railway station share means the island: wh
           its ports are one place. An ending 駅, Station or 港, Port limits the choice to stations or ports.
           Typing errors are forgiven (name_index.py) only in a list of what may be meant: a search never
           guesses.
-Not here  What stands in a city and is no stop (landmarks.py).
+          A name that no stop has may be a landmark's, where a map is loaded (landmarks.py); what a stop has
+          only in part comes after a landmark so called.
 """
 
 import re
@@ -25,6 +26,7 @@ from maas.journeys import Mode, Place
 from routing.footpaths import distance_m
 from routing.strings import get_string, list_strings
 from routing.timetable import Timetable
+from services.planner.landmarks import LandmarkIndex
 from services.planner.modes import mode_of
 from services.planner.name_index import AREA, PART, UNBRACKETED, WHOLE, WORDS, NameIndex, Tiers
 from services.planner.names import list_bracketed, list_parts, list_words, normalise, without_brackets
@@ -69,8 +71,9 @@ class End:
 class PlaceIndex:
     """All places of a timetable, findable."""
 
-    def __init__(self, timetable: Timetable) -> None:
+    def __init__(self, timetable: Timetable, landmarks: LandmarkIndex | None = None) -> None:
         self._timetable = timetable
+        self.landmarks = landmarks
         self._stop_modes = _modes_of_stops(timetable)
         self._names = _names_by_language(timetable)
         self._spots = self._make_spots()
@@ -186,7 +189,8 @@ class PlaceIndex:
             return End(self.place_of_stop(stop, language), (stop,))
         station = self._timetable.find_station(text)
         if station is None:
-            return None
+            landmark = None if self.landmarks is None else self.landmarks.find_id(text)
+            return None if landmark is None else self._landmark_end(landmark, language)
         stops = tuple(self._timetable.station_stops(station))
         place = Place(
             name=self._names.get(language, {}).get(-1 - station)
@@ -199,7 +203,11 @@ class PlaceIndex:
 
     def _find_name(self, text: str, language: str) -> End | None:
         matches = self._ranked(self._index.collect_exact(text) or self._index.collect_sounding(text))
+        if not matches and self.landmarks and (named := self.landmarks.list_exact(text)):
+            return self._landmark_end(named[0].landmark, language)
         matches = matches or self._ranked(self._collect_written(text))[:20]
+        if not matches and self.landmarks and (named := self.landmarks.list_written(text)):
+            return self._landmark_end(named[0].landmark, language)
         if not matches:
             return None
         best = matches[0]
@@ -207,6 +215,10 @@ class PlaceIndex:
         first = best.spot.stops[0]
         place = self.place_of_stop(first, language)
         return End(place, tuple(stop for spot in spots for stop in spot.stops))
+
+    def _landmark_end(self, landmark: int, language: str) -> End:
+        assert self.landmarks is not None, "it was found among the landmarks"
+        return End(self.landmarks.place(landmark, language))
 
     # Making spots ------------------------------------------------------------------------------------------
 
