@@ -5,6 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from services.cli.plan_map import HEIGHT, WIDTH, draw_map, draw_page, frame_of
+from services.planner.polyline import encode_polyline
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -45,6 +46,17 @@ def test_each_leg_is_a_line_through_its_places() -> None:
             x, y = (float(number) for number in point.split(","))
             assert 0 <= x <= WIDTH
             assert 0 <= y <= HEIGHT
+
+
+def test_a_walk_is_drawn_along_its_streets() -> None:
+    corner = [(35.68, 139.74), (35.679, 139.74), (35.679, 139.745), (35.68, 139.745)]
+    line = {"points": encode_polyline(corner), "precision": 6, "length": 4}
+    walked = {**JOURNEY, "legs": [JOURNEY["legs"][0], {**leg("WALK", C, D), "legGeometry": line}]}
+    drawing = ET.fromstring(draw_map({**ANSWER, "itineraries": [walked]}, [], []))  # noqa: S314 - our own drawing
+    _, walk = drawing.iter(f"{SVG}polyline")
+    frame = frame_of([walked])
+    wanted = [f"{x:.1f},{y:.1f}" for x, y in (frame.place(*point) for point in corner)]
+    assert walk.attrib["points"].split() == wanted
 
 
 def test_north_is_up_and_a_metre_is_as_long_east_as_north() -> None:

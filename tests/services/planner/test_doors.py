@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from gtfs.literal import literal_feed
 from gtfs.reader import read_feed
@@ -93,6 +94,9 @@ def test_walks_go_round_the_corner_and_are_no_estimates(town: Network, speed: fl
     assert list_step_points(first) == [first.points[:2], first.points[1:]]
     assert ride.points == ()
     assert town.teller.get_journey(journey.journey_id) == journey
+    # Offers keep journeys as JSON.
+    kept = TypeAdapter(Journey)
+    assert kept.validate_json(kept.dump_json(journey)) == journey
 
 
 def round6(degrees: float) -> float:
