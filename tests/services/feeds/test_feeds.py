@@ -208,7 +208,7 @@ async def test_streets_come_along_and_stay_until_others_come(database_url: str, 
         streets = open_streets(Path(first.path) / "streets")
         assert streets.edge_count == len(TOWN_WAYS)
         # Without a map those in force stay, also after the network that they came with is forgotten.
-        for _ in range(3):
+        for _ in range(2):
             status, report = await load(house, city)
             assert (status, report["counts"]["streets"]["version"]) == (201, streets.version)
         assert Path(first.path).name not in names_in(tmp_path / "data" / "networks")
