@@ -61,9 +61,18 @@ class StreetWays:
         targets = np.stack(
             [np.asarray(targets_lat, dtype=np.float64), np.asarray(targets_lon, dtype=np.float64)], axis=1
         )
-        estimate = self._beeline.measure(
-            lat, lon, targets[:, 0], targets[:, 1], manner=manner, limit_s=limit_s, is_backwards=is_backwards
-        )
+
+        def estimate(chosen: npt.NDArray[np.float64]) -> Reached:
+            return self._beeline.measure(
+                lat,
+                lon,
+                chosen[:, 0],
+                chosen[:, 1],
+                manner=manner,
+                limit_s=limit_s,
+                is_backwards=is_backwards,
+            )
+
         paces = self._paces(manner)
         limit_ms = min(max(limit_s, -1) * 1000, MS_MAX)
         found = np.empty(len(targets), dtype=np.int64)
@@ -83,16 +92,18 @@ class StreetWays:
                 found,
             )
         if not is_on_streets:
-            return estimate
-        is_estimate = (found == NONE) & estimate.is_estimate
-        is_beyond = (found == UNLABELLED) | (found == NONE)
-        seconds = np.where(is_beyond, BEYOND, -(-(found >> CM_BITS) // 1000))
-        metres = np.where(is_beyond, BEYOND, ((found & CM_MASK) + 50) // 100)
-        return Reached(
-            np.where(is_estimate, estimate.seconds, seconds).astype(np.int32),
-            np.where(is_estimate, estimate.metres, metres).astype(np.int32),
-            is_estimate,
-        )
+            return estimate(targets)
+        reached = _read_labels(found)
+        off = np.flatnonzero(found == NONE)
+        if len(off):
+            told = estimate(targets[off])
+            for column, estimated in zip(
+                (reached.seconds, reached.metres, reached.is_estimate),
+                (told.seconds, told.metres, told.is_estimate),
+                strict=True,
+            ):
+                column[off] = estimated
+        return reached
 
     def find_way(
         self, start: tuple[float, float], goal: tuple[float, float], *, manner: Manner = ON_FOOT
@@ -135,6 +146,15 @@ class StreetWays:
         yield work
         with self._lock:
             self._kept.append(work)
+
+
+def _read_labels(found: npt.NDArray[np.int64]) -> Reached:
+    seconds = np.full(len(found), BEYOND, dtype=np.int32)
+    metres = np.full(len(found), BEYOND, dtype=np.int32)
+    at = np.flatnonzero((found != UNLABELLED) & (found != NONE))
+    seconds[at] = -(-(found[at] >> CM_BITS) // 1000)
+    metres[at] = ((found[at] & CM_MASK) + 50) // 100
+    return Reached(seconds, metres, np.zeros(len(found), dtype=np.bool_))
 
 
 def _reach_m(paces: Paces, limit_ms: int) -> float:
