@@ -8,6 +8,7 @@ Not here  What the tags mean (rules.py), the graph (compiling.py). Relations: pl
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import osmium
@@ -15,6 +16,7 @@ from osmium import osm
 
 from routing.errors import MapUnreadable, NoStreets
 from routing.streets.rules import (
+    KEYS,
     StreetClass,
     classify_way,
     find_kind,
@@ -57,7 +59,7 @@ def read_map(path: Path) -> StreetMap:
         raise MapUnreadable(f"{path} is none of {', '.join(SUFFIXES)}; name the file as what it is")
     try:
         return _read(path)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, osmium.InvalidLocationError) as error:
         raise MapUnreadable(f"{path} is no whole OpenStreetMap extract: {error}. Fetch it again") from error
 
 
@@ -73,19 +75,21 @@ def _read(path: Path) -> StreetMap:
             f"{path} holds no street that anybody may use ({found.ways_unusable} that nobody may)"
         )
     wanted = {point_id for way in found.ways for point_id in way.point_ids}
-    points = osmium.FileProcessor(str(path), osm.NODE).with_filter(osmium.filter.IdFilter(wanted))
+    points = osmium.FileProcessor(str(path), osm.NODE)
+    # Maps drawn by hand have ids below 0, which the filter does not know.
+    if min(wanted) >= 0:
+        points = points.with_filter(osmium.filter.IdFilter(wanted))
     for point in points:
-        if isinstance(point, osm.Node):
+        if isinstance(point, osm.Node) and point.id in wanted:
             _add_point(found, point)
     return found
 
 
 def _add_way(found: StreetMap, way: osm.Way) -> None:
     tags = dict(way.tags)
-    kind = find_kind(tags)
+    kind, street_class = _classify(frozenset((key, tags[key]) for key in KEYS & tags.keys()))
     if kind is None:
         return
-    street_class = classify_way(tags)
     if street_class is None:
         found.ways_unusable += 1
         return
@@ -99,6 +103,13 @@ def _add_way(found: StreetMap, way: osm.Way) -> None:
             level=read_level(tags),
         )
     )
+
+
+@lru_cache(maxsize=10_000)
+def _classify(told: frozenset[tuple[str, str]]) -> tuple[StepKind | None, StreetClass | None]:
+    """Most streets of a city are tagged like one another."""
+    tags = dict(told)
+    return find_kind(tags), classify_way(tags)
 
 
 def _add_point(found: StreetMap, point: osm.Node) -> None:

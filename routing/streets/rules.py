@@ -156,6 +156,36 @@ BARRIERS: dict[str, frozenset[Profile]] = {
 }
 """Others (bollard, gate, lift_gate, block, kerb ...) let everybody past."""
 
+KEYS = frozenset(
+    {
+        *(
+            "highway",
+            "railway",
+            "public_transport",
+            "footway",
+            "path",
+            "area",
+            "conveying",
+            "junction",
+            "motorroad",
+        ),
+        *(
+            "access",
+            "foot",
+            "bicycle",
+            "vehicle",
+            "wheelchair",
+            "ramp:wheelchair",
+            "ramp:bicycle",
+            "ramp:stroller",
+        ),
+        *("oneway", "oneway:foot", "oneway:bicycle", "cycleway", "cycleway:left", "cycleway:right"),
+        *("cycleway:both", "cycleway:left:oneway", "cycleway:right:oneway"),
+        *("surface", "smoothness", "incline", "width", "maxwidth:physical", "kerb"),
+    }
+)
+"""The tags of ways that these rules look at; ways alike in them are alike."""
+
 RAISED_KERBS = frozenset({"raised", "rolled"})
 AGAINST = frozenset({"-1", "reverse"})
 YES = frozenset({"yes", "1", "true"})

@@ -67,6 +67,20 @@ def test_rubbish_is_refused(tmp_path: Path, name: str) -> None:
     assert_nothing_left(tmp_path)
 
 
+def test_a_coordinate_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = write_osm(PLAIN, tmp_path / "map.osm")
+    path.write_text(path.read_text().replace('lon="139.0000000"', 'lon="139.00a0000"', 1))
+    with pytest.raises(MapUnreadable, match="coordinate"):
+        compile_streets(path, tmp_path / "streets")
+    assert_nothing_left(tmp_path)
+
+
+def test_a_map_drawn_by_hand_has_ids_below_zero(tmp_path: Path) -> None:
+    drawn = PlainMap({-1: POINTS[1], -2: POINTS[2], -3: (0.0, 0.0)}, [PlainWay(-5, (-1, -2), STREET)])
+    report = compile_streets(write_osm(drawn, tmp_path / "map.osm"), tmp_path / "streets")
+    assert (report.node_count, report.edge_m) == (2, 111)
+
+
 def test_a_missing_file_and_one_of_another_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MapUnreadable, match=r"absent\.osm"):
         compile_streets(tmp_path / "absent.osm", tmp_path / "streets")
