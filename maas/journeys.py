@@ -84,6 +84,23 @@ class LegStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedVehicle:
+    """What is rented for a leg, in the words of GBFS.
+
+    A station's name is empty where the vehicle stands, or is left, at none. `rental_uris` are pairs of a
+    platform (`web`, `ios`, `android`) and an address.
+    """
+
+    system_id: str
+    form_factor: str
+    propulsion_type: str
+    return_constraint: str
+    from_station: str = ""
+    to_station: str = ""
+    rental_uris: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """One ride or one walk. Times are aware instants. Transit fields are None on a walk.
 
@@ -98,6 +115,7 @@ class Leg:
     it runs otherwise, else None. A trip that is not `is_scheduled` runs beside the timetable.
     `alerts` are messages of operators that concern the ride.
     `takes_bikes` and `takes_wheelchairs` are what the operator says of the trip, None where it says nothing.
+    `shared` says what is rented on a leg by shared bike.
     """
 
     mode: Mode
@@ -128,6 +146,7 @@ class Leg:
     takes_wheelchairs: bool | None = None
     points: tuple[tuple[float, float], ...] = ()
     steps: tuple[LegStep, ...] = ()
+    shared: SharedVehicle | None = None
 
     @property
     def is_transit(self) -> bool:

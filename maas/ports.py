@@ -5,7 +5,7 @@ generic adapter (services/platform/rpc.py) carries every port over HTTP.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -17,6 +17,8 @@ from maas.fares.refunds import RefundDecision
 from maas.journeys import Journey, PlanRequest, PlanResult
 from maas.passes import PassHeld, PassProduct, PassUse
 from maas.prices import FareComponent, FareMedium, JourneyPrice, MediumTotal, RiderCategory
+from maas.sharing.geofences import Geofences
+from maas.sharing.records import VehicleType
 from payments.money import Money
 
 
@@ -168,7 +170,7 @@ class StationNow:
 
     `bikes` are those that can be taken now, `docks` the places where one can be left: None where that is not
     known, or not limited. `is_renting`, `is_returning`: whether it does so at all, as far as is known; where
-    it does not, it has none.
+    it does not, it has none. `*_by_type`: the same by vehicle type; empty where types are not told apart.
     """
 
     system_id: str
@@ -182,13 +184,50 @@ class StationNow:
     docks: int | None
     is_renting: bool = True
     is_returning: bool = True
+    bikes_by_type: Mapping[str, int] = field(default_factory=dict)
+    docks_by_type: Mapping[str, int] = field(default_factory=dict)
+    rental_uris: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleNow:
+    """A vehicle that stands at no station and can be taken now. `range_m` is None where that is not known."""
+
+    system_id: str
+    vehicle_id: str
+    lat: float
+    lon: float
+    vehicle_type_id: str = ""
+    home_station_id: str = ""
+    range_m: int | None = None
+    rental_uris: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BikeSystemNow:
+    """Who shares, and what. `geofences` names its geofences as they are now; empty where it has none."""
+
+    system_id: str
+    names: Mapping[str, str]
+    operator_id: str
+    vehicle_types: tuple[VehicleType, ...] = ()
+    geofences: str = ""
 
 
 class BikesPort(Protocol):
     """Shared bikes, as their systems tell."""
 
+    async def list_systems(self) -> list[BikeSystemNow]:
+        """All systems that are followed and were read once, by id."""
+
+    async def get_geofences(self, *, system_id: str) -> Geofences:
+        """A system's geofences; none where it has none, or is not followed."""
+
     async def list_stations(self) -> list[StationNow]:
         """All stations of all systems that are followed, by system and id."""
+
+    async def list_vehicles(self) -> list[VehicleNow]:
+        """Vehicles that can be taken where they stand; none that stand at a station, which counts them."""
 
 
 class OnDemandPort(Protocol):

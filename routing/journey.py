@@ -25,6 +25,8 @@ class Rental:
     """A way by a rented vehicle between two places: on foot to it, the ride, on foot from where it is left.
 
     `pickup` and `dropoff` are public ids, `system:station`. Taking and leaving the vehicle is in `ride_s`.
+    One that stands at no station is taken by its own id (`is_vehicle`, `system:vehicle`); one that is left
+    where the way ends has no `dropoff`. `kind` is its type in its system's words; empty: any the system has.
     """
 
     pickup: str
@@ -32,6 +34,8 @@ class Rental:
     walk_to_s: int
     ride_s: int
     walk_from_s: int
+    kind: str = ""
+    is_vehicle: bool = False
 
     @property
     def seconds(self) -> int:

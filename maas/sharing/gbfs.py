@@ -4,7 +4,7 @@ Problem   Every bike system speaks one of several GBFS versions, each with rows 
 Idea      One function a document: parsed JSON in, records out, and a notice for each row or field that cannot
           be used. What 3.0 renamed is looked for under both names, whatever version is claimed: systems mix
           them. Nothing raises.
-Not here  HTTP, ttl and polling (services/partners); geofencing zones, which nothing here asks for yet.
+Not here  HTTP, ttl and polling (services/partners); geofencing zones (geofences.py).
 Invariant Whatever JSON comes in: no exception, and only records that keep records.py's promises.
 Source    GBFS 3.0 (2024-04-11) and 2.3.
 """
@@ -155,6 +155,7 @@ def read_stations(envelope: Envelope) -> tuple[SharingStation, ...]:
             dock_count=dock_count,
             address=row.text("address"),
             is_virtual=row.flag("is_virtual_station", default=False),
+            has_valet=row.flag("is_valet_station", default=False),
             rental_uris=row.uris("rental_uris"),
         )
     return tuple(found.values())
@@ -206,6 +207,7 @@ def _vehicles(envelope: Envelope) -> Iterator[FreeVehicle]:
                 is_disabled=is_disabled,
                 vehicle_type_id=row.text("vehicle_type_id"),
                 station_id=station_id,
+                home_station_id=row.text("home_station_id"),
                 range_m=row.metres("current_range_meters"),
                 pricing_plan_id=row.text("pricing_plan_id"),
                 rental_uris=row.uris("rental_uris"),

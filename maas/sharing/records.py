@@ -45,7 +45,10 @@ class VehicleType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharingStation:
-    """A port where vehicles are taken and given back. `dock_count` is None if not limited or unknown."""
+    """A port where vehicles are taken and given back. `dock_count` is None if not limited or unknown.
+
+    Where it `has_valet` somebody takes vehicles in also when no dock is free.
+    """
 
     station_id: str
     names: Mapping[str, str]
@@ -54,6 +57,7 @@ class SharingStation:
     dock_count: int | None = None
     address: str = ""
     is_virtual: bool = False
+    has_valet: bool = False
     rental_uris: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,7 +86,10 @@ class StationStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeVehicle:
-    """A vehicle that stands somewhere, or at a station (`station_id`)."""
+    """A vehicle that stands somewhere, or at a station (`station_id`).
+
+    `home_station_id` is where it must be brought back to; empty where the system does not say.
+    """
 
     vehicle_id: str
     lat: float | None
@@ -91,6 +98,7 @@ class FreeVehicle:
     is_disabled: bool
     vehicle_type_id: str = ""
     station_id: str = ""
+    home_station_id: str = ""
     range_m: int | None = None
     pricing_plan_id: str = ""
     rental_uris: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +124,10 @@ class PricingPlan:
     price_minor: int
     steps: tuple[RateStep, ...] = ()
     descriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+BICYCLE = VehicleType(vehicle_type_id="", form_factor="bicycle", propulsion_type="human")
+"""What is shared where a system does not say what: GBFS takes it for a bicycle."""
 
 
 def name_in(names: Mapping[str, str], language: str) -> str:

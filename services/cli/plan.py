@@ -45,6 +45,9 @@ def plan(
     arrive_by: Annotated[bool, typer.Option("--arrive-by", help="Be there by --at.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="The cheapest journey first.")] = False,
     bike: Annotated[bool, typer.Option("--bike", help="Shared bikes too, where walks are.")] = False,
+    bike_between: Annotated[
+        bool, typer.Option("--bike-between", help="Shared bikes between two rides too.")
+    ] = False,
     language: Annotated[str, typer.Option(help="Names in ja, en, ko, zh-Hans where known.")] = "",
     count: Annotated[int, typer.Option(help="Journeys at least, if there are so many.", min=1, max=20)] = 3,
     map_file: Annotated[
@@ -58,7 +61,7 @@ def plan(
       maas plan 都庁前 大島 --at 2026-05-20T20:00
       maas plan Tochomae Takeshiba --language en
       maas plan 都庁前 竹芝 --cheapest
-      maas plan 35.6896,139.6923 竹芝 --bike
+      maas plan 35.6896,139.6923 竹芝 --bike --bike-between
       maas plan 都庁前 大島 --map journeys.svg
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
     """
@@ -76,6 +79,8 @@ def plan(
         query["rank"] = "price"
     if bike:
         query |= dict.fromkeys(("preTransitModes", "postTransitModes", "directModes"), "WALK,RENTAL")
+    if bike_between:
+        query["transferModes"] = "WALK,RENTAL"
     if at:
         query["time"] = _checked_time(at)
     if language:

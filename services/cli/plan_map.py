@@ -13,7 +13,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, NamedTuple
 
-from services.planner.polyline import decode_polyline
+from services.platform.polyline import decode_polyline
 
 WIDTH, HEIGHT, KEY_WIDTH = 900.0, 700.0, 480.0
 _MARGIN = 50.0

@@ -9,7 +9,8 @@ Not here  What GBFS means (maas/sharing); unlocking a bike.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ import aiohttp
 import orjson
 
 from gtfs.notices import Notices
-from maas.ports import StationNow
+from maas.ports import BikeSystemNow, StationNow, VehicleNow
 from maas.sharing.gbfs import (
     Envelope,
     open_document,
@@ -29,6 +30,7 @@ from maas.sharing.gbfs import (
     read_vehicle_types,
     read_vehicles,
 )
+from maas.sharing.geofences import NO_GEOFENCES, Geofences, read_geofences
 from maas.sharing.prices import read_pricing_plans
 from maas.sharing.records import FreeVehicle, SharingStation, StationStatus
 from services.partners import store
@@ -60,15 +62,19 @@ class SystemView:
     stations: tuple[SharingStation, ...] = ()
     statuses: Mapping[str, StationStatus] = field(default_factory=dict)
     vehicles: tuple[FreeVehicle, ...] = ()
+    geofences: Geofences = NO_GEOFENCES
+    geofences_name: str = ""
     read_at: datetime | None = None
     notice_count: int = 0
     fault: str = ""
 
     def find_status(self, station_id: str, now: datetime) -> StationStatus | None:
         """What is at the station, if that is known and not too old."""
-        if self.read_at is None or now - self.read_at > STALE_AFTER:
-            return None
-        return self.statuses.get(station_id)
+        return self.statuses.get(station_id) if self.is_fresh(now) else None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether what stands where was read, and not too long ago."""
+        return self.read_at is not None and now - self.read_at <= STALE_AFTER
 
 
 @dataclass(slots=True)
@@ -125,6 +131,25 @@ class BikeSystems:
             for view in self.list_views()
             if view.record.facts is not None
             for station in sorted(view.stations, key=lambda each: each.station_id)
+        ]
+
+    async def list_systems(self) -> list[BikeSystemNow]:
+        """See BikesPort."""
+        return [_system_now(view) for view in self.list_views() if view.record.facts is not None]
+
+    async def get_geofences(self, *, system_id: str) -> Geofences:
+        """See BikesPort."""
+        view = self._views.get(system_id)
+        return NO_GEOFENCES if view is None else view.geofences
+
+    async def list_vehicles(self) -> list[VehicleNow]:
+        """See BikesPort. Where vehicles stood too long ago nobody knows any more."""
+        now = self._clock.now()
+        return [
+            each
+            for view in self.list_views()
+            if view.record.facts is not None and view.is_fresh(now)
+            for each in _vehicles_now(view)
         ]
 
     async def read_for_ever(self) -> None:
@@ -201,6 +226,7 @@ class BikeSystems:
         stations = await self._find_document(beat, "station_information", notices)
         types = await self._find_document(beat, "vehicle_types", notices)
         plans = await self._find_document(beat, "system_pricing_plans", notices)
+        zones = await self._find_document(beat, "geofencing_zones", notices)
         facts = SystemFacts(
             system=system,
             vehicle_types=() if types is None else read_vehicle_types(types),
@@ -211,7 +237,14 @@ class BikeSystems:
             await store.write_facts(tx, record, facts, known)
         for notice in notices:
             self._log.info("gbfs_notice", system_id=record.system_id, notice=str(notice))
-        return replace(view, record=replace(record, facts=facts), stations=known)
+        geofences = NO_GEOFENCES if zones is None else read_geofences(zones)
+        return replace(
+            view,
+            record=replace(record, facts=facts),
+            stations=known,
+            geofences=geofences,
+            geofences_name=_name(geofences),
+        )
 
     async def _find_document(self, beat: _Beat, name: str, notices: Notices) -> Envelope | None:
         """A document that the system lists; None if it lists none. Raises SystemUnreadable."""
@@ -281,7 +314,55 @@ def _station_now(view: SystemView, station: SharingStation, now: datetime) -> St
         lat=station.lat,
         lon=station.lon,
         bikes=None if status is None else status.vehicles_to_rent,
-        docks=None if status is None else status.docks_available if is_returning else 0,
+        docks=_docks_now(station, status, is_returning=is_returning),
         is_renting=is_renting,
         is_returning=is_returning,
+        bikes_by_type={} if status is None else status.vehicles_by_type,
+        docks_by_type={} if status is None or station.has_valet else status.docks_by_type,
+        rental_uris=station.rental_uris,
     )
+
+
+def _docks_now(station: SharingStation, status: StationStatus | None, *, is_returning: bool) -> int | None:
+    """Where a valet takes vehicles in, free docks are no limit."""
+    if status is None:
+        return None
+    if not is_returning:
+        return 0
+    return None if station.has_valet else status.docks_available
+
+
+def _system_now(view: SystemView) -> BikeSystemNow:
+    facts = view.record.facts
+    assert facts is not None, "only systems that were read are told"
+    return BikeSystemNow(
+        system_id=view.record.system_id,
+        names=facts.system.names,
+        operator_id=view.record.operator_id,
+        vehicle_types=facts.vehicle_types,
+        geofences=view.geofences_name,
+    )
+
+
+def _name(geofences: Geofences) -> str:
+    """The same name for the same geofences; empty for none."""
+    if geofences == NO_GEOFENCES:
+        return ""
+    return hashlib.blake2b(repr(geofences).encode(), digest_size=12).hexdigest()
+
+
+def _vehicles_now(view: SystemView) -> Iterator[VehicleNow]:
+    """Those that one may take. What stands at a station is counted there."""
+    for each in view.vehicles:
+        if each.station_id or each.is_reserved or each.is_disabled or each.lat is None or each.lon is None:
+            continue
+        yield VehicleNow(
+            system_id=view.record.system_id,
+            vehicle_id=each.vehicle_id,
+            lat=each.lat,
+            lon=each.lon,
+            vehicle_type_id=each.vehicle_type_id,
+            home_station_id=each.home_station_id,
+            range_m=each.range_m,
+            rental_uris=each.rental_uris,
+        )

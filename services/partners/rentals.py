@@ -3,11 +3,11 @@
 Problem   Clients made for MOTIS must find our bikes without a change.
 Idea      MOTIS's names and shapes, built from the systems in memory. A system is a provider and a provider
           group of its own. Fields that MOTIS calls optional and we do not know are left out.
-Not here  Geofencing zones: the list is empty. `point` as a stop id: only coordinates are understood.
+Not here  `point` as a stop id: only coordinates are understood.
 Source    MOTIS 2 OpenAPI, `rentals`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -15,9 +15,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from maas.sharing.geofences import Ring, ZoneRule
 from maas.sharing.nearby import bounding_box, distance_m
 from maas.sharing.records import FreeVehicle, SharingStation, VehicleType, name_in
 from services.partners.bikes import SystemView
+from services.platform.polyline import PRECISION, encode_polyline
 from services.platform.problem import Problem
 
 _RETURN = {
@@ -77,12 +79,21 @@ class ProviderVehicleType(Words):
 
 
 class Restrictions(Words):
-    """RentalZoneRestrictions: what holds where no zone says otherwise."""
+    """RentalZoneRestrictions: what holds in a zone, or where none says otherwise. Without types: for all."""
 
     vehicle_type_idxs: list[int] = []
     ride_start_allowed: bool = True
     ride_end_allowed: bool = True
     ride_through_allowed: bool = True
+    station_parking: bool = False
+
+
+class Line(Words):
+    """EncodedPolyline."""
+
+    points: str
+    precision: int
+    length: int
 
 
 class Provider(Words):
@@ -117,6 +128,9 @@ class Station(Words):
     vehicle_types_available: dict[str, int]
     vehicle_docks_available: dict[str, int]
     bbox: tuple[float, float, float, float]
+    rental_uri_android: str | None = None
+    rental_uri_ios: str | None = Field(default=None, alias="rentalUriIOS")
+    rental_uri_web: str | None = None
 
 
 class Vehicle(Words):
@@ -133,13 +147,23 @@ class Vehicle(Words):
     return_constraint: str
     is_reserved: bool
     is_disabled: bool
+    station_id: str | None = None
+    home_station_id: str | None = None
+    rental_uri_android: str | None = None
+    rental_uri_ios: str | None = Field(default=None, alias="rentalUriIOS")
+    rental_uri_web: str | None = None
 
 
 class Zone(Words):
-    """RentalZone; we know none yet."""
+    """RentalZone: of two that overlap the one with the higher z holds."""
 
     provider_id: str
     provider_group_id: str
+    name: str
+    z: int
+    bbox: tuple[float, float, float, float]
+    area: list[list[Line]]
+    rules: list[Restrictions]
 
 
 class Rentals(Words):
@@ -166,6 +190,19 @@ class _Filter:
 
     def takes_system(self, system_id: str) -> bool:
         return self.systems is None or system_id in self.systems
+
+    def takes_area(self, area: tuple[float, float, float, float]) -> bool:
+        """Whether a west, south, east, north box has a place that was asked for."""
+        west, south, east, north = area
+        if self.box is not None:
+            low, left, high, right = self.box
+            if high < south or low > north or right < west or left > east:
+                return False
+        if self.circle is not None:
+            lat, lon, radius_m = self.circle
+            nearest = (min(max(lat, south), north), min(max(lon, west), east))
+            return distance_m(lat, lon, *nearest) <= radius_m
+        return True
 
     def takes(self, lat: float, lon: float) -> bool:
         if self.box is not None:
@@ -194,7 +231,9 @@ def build_rentals(query: RentalsQuery, views: list[SystemView], now: datetime) -
         vehicles=[each for view in chosen for each in _vehicles(view, wanted)]
         if places and query.with_vehicles
         else [],
-        zones=[],
+        zones=[each for view in chosen for each in _zones(view, wanted)]
+        if places and query.with_zones
+        else [],
     )
 
 
@@ -218,6 +257,7 @@ def _provider(view: SystemView) -> Provider:
         bbox=bounding_box(view.stations),
         vehicle_types=[_vehicle_type(view, each) for each in _types(view).values()],
         form_factors=_form_factors(view),
+        global_geofencing_rules=_restrictions(view, view.geofences.global_rules),
     )
 
 
@@ -253,6 +293,9 @@ def _station(view: SystemView, station: SharingStation, form_factors: list[str],
         vehicle_types_available=vehicles,
         vehicle_docks_available=docks,
         bbox=(station.lon, station.lat, station.lon, station.lat),
+        rental_uri_android=station.rental_uris.get("android"),
+        rental_uri_ios=station.rental_uris.get("ios"),
+        rental_uri_web=station.rental_uris.get("web"),
     )
 
 
@@ -284,7 +327,55 @@ def _vehicle(view: SystemView, vehicle: FreeVehicle, place: tuple[float, float])
         return_constraint=kind.return_constraint,
         is_reserved=vehicle.is_reserved,
         is_disabled=vehicle.is_disabled,
+        station_id=vehicle.station_id or None,
+        home_station_id=vehicle.home_station_id or None,
+        rental_uri_android=vehicle.rental_uris.get("android"),
+        rental_uri_ios=vehicle.rental_uris.get("ios"),
+        rental_uri_web=vehicle.rental_uris.get("web"),
     )
+
+
+def _zones(view: SystemView, wanted: _Filter) -> Iterator[Zone]:
+    """Those of which the box meets what is asked for; the first of the system's list is the highest."""
+    zones = view.geofences.zones
+    for i, zone in enumerate(zones):
+        places = [place for polygon in zone.polygons for place in polygon[0]]
+        lons, lats = [lon for lon, _ in places], [lat for _, lat in places]
+        box = (min(lons), min(lats), max(lons), max(lats))
+        if wanted.takes_area(box):
+            yield Zone(
+                provider_id=view.record.system_id,
+                provider_group_id=view.record.system_id,
+                name=name_in(zone.names, _LANGUAGE),
+                z=len(zones) - i,
+                bbox=box,
+                area=[[_line(ring) for ring in polygon] for polygon in zone.polygons],
+                rules=_restrictions(view, zone.rules),
+            )
+
+
+def _line(ring: Ring) -> Line:
+    points = encode_polyline([(lat, lon) for lon, lat in ring])
+    return Line(points=points, precision=PRECISION, length=len(ring))
+
+
+def _restrictions(view: SystemView, rules: Sequence[ZoneRule]) -> list[Restrictions]:
+    """The rules that are about any type of the system."""
+    types = list(_types(view))
+    told = []
+    for rule in rules:
+        numbers = [types.index(each) for each in rule.vehicle_type_ids if each in types]
+        if numbers or not rule.vehicle_type_ids:
+            told.append(
+                Restrictions(
+                    vehicle_type_idxs=numbers,
+                    ride_start_allowed=rule.may_start,
+                    ride_end_allowed=rule.may_end,
+                    ride_through_allowed=rule.may_pass,
+                    station_parking=rule.is_left_at_stations,
+                )
+            )
+    return told
 
 
 def _types(view: SystemView) -> dict[str, VehicleType]:

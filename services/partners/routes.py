@@ -31,7 +31,7 @@ from services.partners.rentals import Rentals, RentalsQuery, build_rentals
 from services.partners.store import SailingRecord
 from services.platform.auth import Principal, Role
 from services.platform.clock import Clock
-from services.platform.service import Call, Route
+from services.platform.service import Call, Reply, Route
 
 _SHIPS, _BIKES = "ships", "shared bikes"
 
@@ -73,9 +73,10 @@ class Endpoints:
             call.path["trip_id"], call.path["service_date"], operator_id=_operator_of(call.caller)
         )
 
-    async def list_rentals(self, call: Call) -> Rentals:
-        """GET /api/v1/rentals."""
-        return build_rentals(call.query, list(self._bikes.list_views()), self._clock.now())
+    async def list_rentals(self, call: Call) -> Reply:
+        """GET /api/v1/rentals. Members without a value are left out, as MOTIS does."""
+        told = build_rentals(call.query, list(self._bikes.list_views()), self._clock.now())
+        return Reply(body=told.model_dump_json(by_alias=True, exclude_none=True).encode())
 
     async def list_bike_stations(self, call: Call) -> BikeStationList:
         """GET /api/bike-stations."""

@@ -2,15 +2,17 @@
 
 Idea      Both ends; for each trip ridden its id, its day and the calls boarded and alighted at; the stations
           of bikes; packed and URL-safe. Format 1 has no bikes, format 2 has, format 3 has what is not usual
-          besides, by name: `manners`, how somebody goes.
+          besides, by name: `manners`, how somebody goes; `kinds` of the bikes, and whether each stands by
+          itself; `between`, the bikes between rides.
 Invariant decode(encode(code)) = code. Whatever `encode` cannot have made is refused.
 """
 
 import base64
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -29,13 +31,26 @@ _LEGS_MAX = 60
 _NUMBER_END = 100_000
 _WITHOUT_BIKES, _WITH_BIKES, _UNUSUAL = 1, 2, 3
 _SPEED_M_S_MAX = 100.0
-_MANNERS = "manners"
+_MANNERS, _KINDS, _BETWEEN = "manners", "kinds", "between"
 _LATEST_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 End = list[Any]
 """A stop's public id, or a name, a latitude and a longitude."""
-Stations = tuple[str, str]
-"""Where a bike is taken and where it is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class RentalCode:
+    """Where a bike is taken and left, and what it is: see routing.journey.Rental."""
+
+    pickup: str
+    dropoff: str
+    kind: str = ""
+    is_vehicle: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether format 2 can say it."""
+        return not self.kind and not self.is_vehicle and bool(self.dropoff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +58,15 @@ class JourneyCode:
     """What an id says. `rides` are [trip id, day, call boarded at, call alighted at, 1 if in seat] each.
 
     `departs_s` is POSIX seconds for a journey without a ride, else 0. `rentals` are the bikes to the first
-    stop (all the way, without a ride) and from the last.
+    stop (all the way, without a ride) and from the last; `between` those that come before rides, by number.
     """
 
     origin: End
     destination: End
     rides: list[list[Any]]
     departs_s: int
-    rentals: tuple[Stations | None, Stations | None] = (None, None)
+    rentals: tuple[RentalCode | None, RentalCode | None] = (None, None)
+    between: Mapping[int, RentalCode] = field(default_factory=dict)
     manners: Manners = USUAL
 
 
@@ -59,21 +75,40 @@ def end_code(place: Place) -> End:
     return [place.stop_id] if place.stop_id else [place.name, place.lat, place.lon]
 
 
-def stations_of(rental: Rental | None) -> Stations | None:
-    """The stations of a way by bike."""
-    return None if rental is None else (rental.pickup, rental.dropoff)
+def code_of(rental: Rental | None) -> RentalCode | None:
+    """A way by bike as ids name it."""
+    if rental is None:
+        return None
+    return RentalCode(rental.pickup, rental.dropoff, rental.kind, rental.is_vehicle)
 
 
 def encode(code: JourneyCode) -> str:
     """The id."""
     parts = [code.origin, code.destination, code.rides, code.departs_s]
-    if code.manners != USUAL:
-        plain = orjson.dumps([_UNUSUAL, *parts, code.rentals, {_MANNERS: _manners_code(code.manners)}])
+    rentals = [each and (each.pickup, each.dropoff) for each in code.rentals]
+    unusual = _name_unusual(code)
+    if unusual:
+        plain = orjson.dumps([_UNUSUAL, *parts, rentals, unusual])
     elif code.rentals != (None, None):
-        plain = orjson.dumps([_WITH_BIKES, *parts, code.rentals])
+        plain = orjson.dumps([_WITH_BIKES, *parts, rentals])
     else:
         plain = orjson.dumps([_WITHOUT_BIKES, *parts])
     return base64.urlsafe_b64encode(zlib.compress(plain, 9, wbits=-15)).decode().rstrip("=")
+
+
+def _name_unusual(code: JourneyCode) -> dict[str, Any]:
+    """What is not usual, by name."""
+    named: dict[str, Any] = {}
+    if code.manners != USUAL:
+        named[_MANNERS] = _manners_code(code.manners)
+    if any(each is not None and not each.is_plain for each in code.rentals):
+        named[_KINDS] = [each and (each.kind, int(each.is_vehicle)) for each in code.rentals]
+    if code.between:
+        named[_BETWEEN] = [
+            [ride, each.pickup, each.dropoff, each.kind, int(each.is_vehicle)]
+            for ride, each in sorted(code.between.items())
+        ]
+    return named
 
 
 def decode(journey_id: str) -> JourneyCode:
@@ -94,21 +129,41 @@ def decode(journey_id: str) -> JourneyCode:
             and isinstance(departs_s, int)
             and 0 <= departs_s < _LATEST_S
             and (not more or _are_rentals(more[0], may_be_none=format_ == _UNUSUAL))
-            and (format_ != _UNUSUAL or _is_unusual(more[1]))
+            and (format_ != _WITH_BIKES or all(each is None or each[1] for each in more[0]))
+            and (format_ != _UNUSUAL or _is_unusual(more[1], more[0], len(rides)))
         )
     except (ValueError, TypeError, zlib.error) as error:
         raise JourneyNotFound("The journey id is not one of ours. Search again.") from error
     if not is_ours:
         raise JourneyNotFound("The journey id is not one of ours. Search again.")
-    access, egress = (None if each is None else (each[0], each[1]) for each in (more or [(None, None)])[0])
+    rentals = (more or [(None, None)])[0]
+    named = more[1] if format_ == _UNUSUAL else {}
+    kinds = named.get(_KINDS, [None, None])
+    access, egress = (_read_rental(each, kind) for each, kind in zip(rentals, kinds, strict=True))
     return JourneyCode(
         origin=origin,
         destination=destination,
         rides=rides,
         departs_s=departs_s,
         rentals=(access, egress),
-        manners=_read_manners(more[1][_MANNERS]) if format_ == _UNUSUAL else USUAL,
+        between={row[0]: _read_rental(row[1:3], row[3:]) for row in named.get(_BETWEEN, [])},
+        manners=_read_manners(named[_MANNERS]) if _MANNERS in named else USUAL,
     )
+
+
+@overload
+def _read_rental(stations: list[str], kind: list[Any] | None) -> RentalCode: ...
+
+
+@overload
+def _read_rental(stations: None, kind: list[Any] | None) -> None: ...
+
+
+def _read_rental(stations: list[str] | None, kind: list[Any] | None) -> RentalCode | None:
+    if stations is None:
+        return None
+    type_id, is_vehicle = kind or ("", 0)
+    return RentalCode(stations[0], stations[1], type_id, bool(is_vehicle))
 
 
 def _is_end(code: Any) -> bool:
@@ -138,10 +193,18 @@ def _read_manners(code: list[Any]) -> Manners:
     return choose_manners(profile=Profile(code[0]), walking_m_s=code[1], cycling_m_s=code[2])
 
 
-def _is_unusual(named: Any) -> bool:
-    if not isinstance(named, dict) or named.keys() != {_MANNERS}:
+def _is_unusual(named: Any, rentals: list[Any], ride_count: int) -> bool:
+    if not isinstance(named, dict) or not named or not named.keys() <= {_MANNERS, _KINDS, _BETWEEN}:
         return False
-    code = named[_MANNERS]
+    return (
+        (_MANNERS not in named or _are_manners(named[_MANNERS]))
+        and (_KINDS not in named or _are_kinds(named[_KINDS], rentals))
+        and (_KINDS in named or all(each is None or each[1] for each in rentals))
+        and (_BETWEEN not in named or _are_between(named[_BETWEEN], ride_count))
+    )
+
+
+def _are_manners(code: Any) -> bool:
     return (
         isinstance(code, list)
         and len(code) == 3  # noqa: PLR2004
@@ -151,6 +214,37 @@ def _is_unusual(named: Any) -> bool:
         and _read_manners(code) != USUAL
         and _manners_code(_read_manners(code)) == code
     )
+
+
+def _are_kinds(kinds: Any, rentals: list[Any]) -> bool:
+    """Whether they are of these bikes, and one of them is not plain."""
+    if not isinstance(kinds, list) or len(kinds) != len(rentals):
+        return False
+    if any((kind is None) != (rental is None) for kind, rental in zip(kinds, rentals, strict=True)):
+        return False
+    if not all(kind is None or _is_kind(kind) for kind in kinds):
+        return False
+    codes = [_read_rental(*each) for each in zip(rentals, kinds, strict=True)]
+    return any(each is not None and not each.is_plain for each in codes)
+
+
+def _is_kind(kind: Any) -> bool:
+    if not isinstance(kind, list) or len(kind) != 2:  # noqa: PLR2004
+        return False
+    return isinstance(kind[0], str) and type(kind[1]) is int and kind[1] in (0, 1)
+
+
+def _are_between(rows: Any, ride_count: int) -> bool:
+    if not isinstance(rows, list) or not rows:
+        return False
+    if not all(isinstance(row, list) and len(row) == 5 and _is_kind(row[3:]) for row in rows):  # noqa: PLR2004
+        return False
+    if not all(isinstance(key, str) for row in rows for key in row[1:3]):
+        return False
+    numbers = [row[0] for row in rows]
+    if not all(type(number) is int and 0 < number < ride_count for number in numbers):
+        return False
+    return numbers == sorted(set(numbers))
 
 
 def _are_rentals(rentals: Any, *, may_be_none: bool) -> bool:

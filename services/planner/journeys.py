@@ -14,15 +14,16 @@ from itertools import pairwise
 from typing import Any
 
 from maas.errors import JourneyNotFound
-from maas.journeys import Journey, Leg, Mode, PassedStop, Place
+from maas.journeys import Journey, Leg, Mode, PassedStop, Place, SharedVehicle
 from routing.journey import Rental, TripLeg, WalkLeg, check_in_s, find_ride, walk_leg
 from routing.pacing import find_paced_walk_s
 from routing.streets.ways import Way
 from routing.strings import get_string
 from routing.timetable import NO, UNKNOWN, YES, Timetable
+from services.planner.bikes.offers import NOWHERE
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.bikes.ways import find_bike_ride, rebuild_rental
-from services.planner.journey_ids import EPOCH, JourneyCode, Stations, decode, encode, end_code, stations_of
+from services.planner.journey_ids import EPOCH, JourneyCode, RentalCode, code_of, decode, encode, end_code
 from services.planner.live.alerts import find_condition, list_alerts, tell_alerts
 from services.planner.live.state import LiveState, list_skipped, may_ride
 from services.planner.modes import mode_of
@@ -202,7 +203,8 @@ class Teller:
             destination=end_code(legs[-1].destination),
             rides=rides,
             departs_s=0 if rides else int(legs[0].departs_at.timestamp()),
-            rentals=(stations_of(first), stations_of(last if rides else None)),
+            rentals=(code_of(first), code_of(last if rides else None)),
+            between=_between(found),
             manners=self.outside.manners,
         )
         return replace(nameless, journey_id=encode(code))
@@ -254,11 +256,13 @@ class Teller:
             if i and not ride.in_seat:
                 before = rides[i - 1]
                 stop, target = before.calls[-1].stop, ride.calls[0].stop
-                walk_s = self._walk_s(stop, target)
+                ends_of = self.places.place_of_stop(stop), self.places.place_of_stop(target)
+                rental = _rebuild(bikes, code.between.get(i), *ends_of, self.outside)
+                walk_s = self._walk_s(stop, target) if rental is None else rental.seconds
                 if before.arrives_at + timedelta(seconds=walk_s) > ride.departs_at:
                     raise JourneyNotFound("This journey misses an interchange by now. Search again.")
                 if stop != target:
-                    legs.append(walk_leg(stop, target, before.arrives_at, walk_s))
+                    legs.append(walk_leg(stop, target, before.arrives_at, walk_s, rental))
             legs.append(ride)
         rental = _rebuild(bikes, code.rentals[1], self.places.place_of_stop(alighted), ends[1], self.outside)
         walk_s = self._end_walk_s(code.destination, ends[1], alighted, rental, is_egress=True)
@@ -290,18 +294,21 @@ class Teller:
 def tell_way(
     leg: WalkLeg, ends: tuple[Place, Place], *, bikes: BikeStations, language: str, outside: Outside
 ) -> list[Leg]:
-    """A walk as a leg; a way by bike as three, less a walk that is no step."""
+    """A walk as a leg; a way by bike as a walk, the ride, and a walk unless it is left where the way ends."""
     start, goal = ends
-    if leg.rental is None:
+    rental = leg.rental
+    if rental is None:
         return [_foot(start, goal, leg.departs_at, leg.arrives_at, outside)]
-    pickup, dropoff = bikes.find(leg.rental.pickup), bikes.find(leg.rental.dropoff)
-    assert pickup is not None, "a way by bike is told of the stations it was found with"
-    assert dropoff is not None, "a way by bike is told of the stations it was found with"
-    taken, left = bikes.place(pickup, language), bikes.place(dropoff, language)
-    rides_at = leg.departs_at + timedelta(seconds=leg.rental.walk_to_s)
-    leaves_at = rides_at + timedelta(seconds=leg.rental.ride_s)
-    way = find_bike_ride(bikes, pickup, dropoff, outside)
+    offer = bikes.find_offer(rental.pickup, rental.kind, is_vehicle=rental.is_vehicle)
+    dropoff = bikes.find(rental.dropoff) if rental.dropoff else NOWHERE
+    assert offer is not None, "a way by bike is told of what it was found with"
+    assert dropoff is not None, "a way by bike is told of what it was found with"
+    way = find_bike_ride(bikes, offer, dropoff, _point(goal), outside)
     assert way is not None, "a way by bike is told as it was found"
+    taken = bikes.offer_place(offer, language)
+    left = goal if dropoff == NOWHERE else bikes.place(dropoff, language)
+    rides_at = leg.departs_at + timedelta(seconds=rental.walk_to_s)
+    leaves_at = rides_at + timedelta(seconds=rental.ride_s)
     ride = Leg(
         mode=Mode.BIKE,
         origin=taken,
@@ -309,17 +316,43 @@ def tell_way(
         departs_at=rides_at,
         arrives_at=leaves_at,
         distance_m=way.metres,
-        operator_id=bikes.rows[pickup].operator_id,
-        route_name=bikes.system_name(pickup, language),
+        operator_id=bikes.operator_id(offer),
+        route_name=bikes.system_name(offer, language),
         is_estimate=way.is_estimate,
         points=points_of(way),
         steps=steps_of(way),
+        shared=_tell_shared(bikes, offer, "" if dropoff == NOWHERE else left.name, language),
     )
-    walks = (
-        _foot(start, taken, leg.departs_at, rides_at, outside),
-        _foot(left, goal, leaves_at, leg.arrives_at, outside),
+    walk = _foot(start, taken, leg.departs_at, rides_at, outside)
+    if dropoff == NOWHERE:
+        return [walk, ride]
+    return [walk, ride, _foot(left, goal, leaves_at, leg.arrives_at, outside)]
+
+
+def _tell_shared(bikes: BikeStations, offer: int, to_station: str, language: str) -> SharedVehicle:
+    kind = bikes.kind(offer)
+    station = int(bikes.offers.stations[offer])
+    return SharedVehicle(
+        system_id=kind.system_id,
+        form_factor=kind.type.form_factor,
+        propulsion_type=kind.type.propulsion_type,
+        return_constraint=kind.constraint,
+        from_station="" if station == NOWHERE else bikes.place(station, language).name,
+        to_station=to_station,
+        rental_uris=bikes.rental_uris(offer),
     )
-    return [walks[0], ride, walks[1]]
+
+
+def _between(found: Sequence[TripLeg | WalkLeg]) -> dict[int, RentalCode]:
+    """The ways by bike between rides, by the number of the ride that each comes before."""
+    ways: dict[int, RentalCode] = {}
+    rides = 0
+    for leg in found[:-1]:
+        if isinstance(leg, TripLeg):
+            rides += 1
+        elif rides and (code := code_of(leg.rental)) is not None:
+            ways[rides] = code
+    return ways
 
 
 def _foot(start: Place, goal: Place, departs_at: datetime, arrives_at: datetime, outside: Outside) -> Leg:
@@ -349,11 +382,13 @@ def _get_walk(outside: Outside, start: Place, goal: Place) -> Way:
 
 
 def _rebuild(
-    bikes: BikeStations, stations: Stations | None, start: Place, goal: Place, outside: Outside
+    bikes: BikeStations, code: RentalCode | None, start: Place, goal: Place, outside: Outside
 ) -> Rental | None:
-    if stations is None:
+    if code is None:
         return None
-    found = rebuild_rental(bikes, stations, (_point(start), _point(goal)), outside=outside)
+    found = rebuild_rental(bikes, code, (_point(start), _point(goal)), outside=outside)
     if found is None:
-        raise JourneyNotFound("A bike station of this journey is not known any more. Search again.")
+        raise JourneyNotFound(
+            "A bike station or vehicle of this journey is not known any more. Search again."
+        )
     return found

@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from maas.fares.pass_options import PassOption
-from maas.journeys import Leg, Mode, Place, ServiceAlert, list_step_points
+from maas.journeys import Leg, Mode, Place, ServiceAlert, SharedVehicle, list_step_points
 from maas.prices import FareComponent, FareMedium, RiderCategory
 from services.planner.modes import MOTIS_MODES
-from services.planner.polyline import PRECISION, encode_polyline
 from services.planner.pricing import Priced, PricedJourney
 from services.planner.turns import Direction, list_turns
+from services.platform.polyline import PRECISION, encode_polyline
 
 Accessibility = Literal["ACCESSIBLE", "NOT_ACCESSIBLE"]
 
@@ -95,7 +95,7 @@ class StepMessage(MotisMessage):
 
 
 class RentalMessage(MotisMessage):
-    """Whose bike is ridden, and between which stations."""
+    """Whose bike is ridden, of what kind, and between which stations; an empty name: none."""
 
     provider_id: str
     provider_group_id: str
@@ -103,8 +103,12 @@ class RentalMessage(MotisMessage):
     system_name: str | None = None
     from_station_name: str
     to_station_name: str
-    form_factor: str = "BICYCLE"
-    return_constraint: str = "ANY_STATION"
+    rental_uri_android: str | None = None
+    rental_uri_ios: str | None = Field(default=None, alias="rentalUriIOS")
+    rental_uri_web: str | None = None
+    form_factor: str
+    propulsion_type: str
+    return_constraint: str
 
 
 class LegMessage(MotisMessage):
@@ -336,7 +340,7 @@ def leg_message(
         bikes_allowed=leg.takes_bikes,
         wheelchair_accessible=accessibility(leg),
         intermediate_stops=stops if leg.is_transit else None,
-        rental=_rental_message(leg) if leg.mode is Mode.BIKE else None,
+        rental=_rental_message(leg.shared, leg.route_name) if leg.shared else None,
         leg_geometry=_line_message(points if has_geometry else ()),
         steps=_step_messages(leg) if has_geometry and leg.steps else None,
     )
@@ -365,15 +369,24 @@ def _step_messages(leg: Leg) -> list[StepMessage]:
     ]
 
 
-def _rental_message(leg: Leg) -> RentalMessage:
-    system_id = (leg.origin.stop_id or "").partition(":")[0]
+_RETURNS = {"any_station": "ANY_STATION", "roundtrip_station": "ROUNDTRIP_STATION"}
+
+
+def _rental_message(shared: SharedVehicle, system_name: str | None) -> RentalMessage:
+    uris = dict(shared.rental_uris)
     return RentalMessage(
-        provider_id=system_id,
-        provider_group_id=system_id,
-        system_id=system_id,
-        system_name=leg.route_name,
-        from_station_name=leg.origin.name,
-        to_station_name=leg.destination.name,
+        provider_id=shared.system_id,
+        provider_group_id=shared.system_id,
+        system_id=shared.system_id,
+        system_name=system_name,
+        from_station_name=shared.from_station,
+        to_station_name=shared.to_station,
+        rental_uri_android=uris.get("android"),
+        rental_uri_ios=uris.get("ios"),
+        rental_uri_web=uris.get("web"),
+        form_factor=shared.form_factor.upper(),
+        propulsion_type=shared.propulsion_type.upper(),
+        return_constraint=_RETURNS.get(shared.return_constraint, "NONE"),
     )
 
 

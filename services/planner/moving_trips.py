@@ -27,7 +27,7 @@ from services.planner.modes import MOTIS_MODES, mode_of
 from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
 from services.planner.parameters import Box, Languages, MotisQuery, Point, parse_box
-from services.planner.polyline import encode_polyline
+from services.platform.polyline import encode_polyline
 from services.platform.problem import Problem
 
 HOPS_MAX = 5_000

@@ -45,10 +45,7 @@ def _only(reason: str, *accepted: str) -> NotOffered:
 
 
 _NO_TRUCKS = _only("nobody drives a truck here")
-_ANY_RENTAL = _only(
-    "a search takes the bikes of all systems that are followed; GET /api/v1/rentals shows them"
-)
-_ANY_BICYCLE = _only(_ANY_RENTAL.reason, "BICYCLE")
+_NO_RENTAL = _only("no shared bike is looked for here; /api/v6/plan does")
 _ON_FOOT = _only("reach is told for those who walk to the first stop and from the last", "WALK")
 
 NOT_OFFERED: Mapping[str, NotOffered] = {
@@ -68,12 +65,12 @@ NOT_OFFERED: Mapping[str, NotOffered] = {
     "preTransitModes": _ON_FOOT,
     "postTransitModes": _ON_FOOT,
     **{
-        f"{part}Rental{what}": _ANY_BICYCLE if what == "FormFactors" else _ANY_RENTAL
+        f"{part}Rental{what}": _NO_RENTAL
         for part in ("direct", "preTransit", "postTransit")
         for what in ("FormFactors", "PropulsionTypes", "Providers", "ProviderGroups")
     },
     **{
-        f"ignore{part}RentalReturnConstraints": _only("a bike is left at a station of its system", "false")
+        f"ignore{part}RentalReturnConstraints": _only(_NO_RENTAL.reason, "false")
         for part in ("Direct", "PreTransit", "PostTransit")
     },
     "requireCarTransport": _only("the network does not know which ships take cars", "false"),

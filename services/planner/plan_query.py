@@ -10,6 +10,7 @@ from maas.journeys import Mode, PlanRequest
 from maas.prices import FareMedium, RiderCategory
 from services.planner.modes import MotisMode
 from services.planner.parameters import Cursor, Modes, PlaceText
+from services.planner.rental_query import RentalQuery
 from services.planner.ride_query import RideQuery
 from services.planner.search import DIRECT_S_MAX, WALK_S_MAX, Limits
 from services.platform.problem import Problem
@@ -22,11 +23,12 @@ _WAYS = {MotisMode.WALK: Mode.WALK, MotisMode.RENTAL: Mode.BIKE}
 WalkSeconds = Annotated[int, Field(ge=0, le=DIRECT_S_MAX)]
 
 
-class PlanQuery(RideQuery):
+class PlanQuery(RideQuery, RentalQuery):
     """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
 
-    `rank` price puts the journey that is cheapest for `rider` on `medium` first, exactly so over the journeys
-    found. These three do not belong to the MOTIS API.
+    `transferModes` WALK,RENTAL takes shared bikes between two rides too. `rank` price puts the journey that
+    is cheapest for `rider` on `medium` first, exactly so over the journeys found. These four do not belong to
+    the MOTIS API.
     """
 
     from_place: PlaceText
@@ -42,6 +44,7 @@ class PlanQuery(RideQuery):
     pre_transit_modes: Modes = (MotisMode.WALK,)
     post_transit_modes: Modes = (MotisMode.WALK,)
     direct_modes: Modes = (MotisMode.WALK,)
+    transfer_modes: Modes = (MotisMode.WALK,)
     max_pre_transit_time: WalkSeconds | None = None
     max_post_transit_time: WalkSeconds | None = None
     max_direct_time: WalkSeconds = WALK_S_MAX
@@ -87,7 +90,20 @@ class PlanQuery(RideQuery):
             access_by=_ways_meant("preTransitModes", self.pre_transit_modes),
             egress_by=_ways_meant("postTransitModes", self.post_transit_modes),
             direct_by=_ways_meant("directModes", self.direct_modes),
+            access_rental=self.access_rental,
+            egress_rental=self.egress_rental,
+            direct_rental=self.direct_rental,
+            bikes_between=self._takes_bikes_between(),
         )
+
+    def _takes_bikes_between(self) -> bool:
+        asked = _ways_meant("transferModes", self.transfer_modes)
+        if Mode.WALK not in asked:
+            raise Problem(
+                "validation_failed",
+                detail="transferModes: between two rides one walks as well. Send WALK, or WALK,RENTAL.",
+            )
+        return Mode.BIKE in asked
 
     def split_cursor(self) -> tuple[str, datetime | None]:
         """LATER or EARLIER, and from when; or nothing."""

@@ -18,12 +18,15 @@ from typing import Any
 from maas.errors import OutsideFeedDates
 from maas.journeys import Journey, Mode, Place, PlanRequest
 from routing.errors import OutsideDates
-from routing.journey import Access, FoundJourney, resolve, service_day_start
+from routing.journey import Access, FoundJourney, TripLeg, WalkLeg, resolve, service_day_start
 from routing.raptor import Query, list_access, list_egress
 from routing.streets.ways import BEYOND
 from routing.transfer_rules import AS_PLANNED, TransferRule
-from services.planner.bikes.stations import NO_BIKES, BikeStations
-from services.planner.bikes.ways import find_rental, list_rental_ways
+from services.planner.bikes.between import find_bike_walks, tell_bikes
+from services.planner.bikes.offers import ANY_RENTAL, RentalFilter
+from services.planner.bikes.stations import NO_BIKES, BikeStations, BikeWalks
+from services.planner.bikes.taking import find_rental_in_time, join, may_be_in_time, takes_in_time
+from services.planner.bikes.ways import list_rental_ways
 from services.planner.journeys import Teller
 from services.planner.network import Network
 from services.planner.outside import USUAL, Manners, Outside
@@ -58,6 +61,8 @@ class Limits:
     manners          how somebody goes outside vehicles, at both ends and between rides
     matching_m_max   how far a point may be from the nearest street; None: as far as streets are looked for,
                      and beyond that ways are estimated
+    *_rental         which shared bikes may be taken there
+    bikes_between    shared bikes may be taken between two rides
     """
 
     modes: frozenset[Mode] | None = None
@@ -73,6 +78,10 @@ class Limits:
     direct_by: frozenset[Mode] = ON_FOOT
     manners: Manners = USUAL
     matching_m_max: float | None = None
+    access_rental: RentalFilter = ANY_RENTAL
+    egress_rental: RentalFilter = ANY_RENTAL
+    direct_rental: RentalFilter = ANY_RENTAL
+    bikes_between: bool = False
 
 
 ANY = Limits()
@@ -193,17 +202,39 @@ class _Sought:
         return self._teller.outside
 
     @cached_property
-    def _access(self) -> list[Access]:
-        return self._list_ways(self.origin, self.limits.access_by, self.limits.access_s_max, is_egress=False)
+    def _ends(self) -> tuple[list[Access], list[Access]]:
+        """The ways to the first stop and from the last, by vehicles that stand by themselves too."""
+        return self._list_ends(by_itself=True)
 
     @cached_property
-    def _egress(self) -> list[Access]:
-        return self._list_ways(
-            self.destination, self.limits.egress_by, self.limits.egress_s_max, is_egress=True
+    def _ends_of_stations(self) -> tuple[list[Access], list[Access]]:
+        """Likewise, by bikes at stations only."""
+        return self._list_ends(by_itself=False)
+
+    def _list_ends(self, *, by_itself: bool) -> tuple[list[Access], list[Access]]:
+        limits = self.limits
+        access = self._list_ways(
+            self.origin, limits.access_by, limits.access_s_max, limits.access_rental, by_itself=by_itself
         )
+        egress = self._list_ways(
+            self.destination,
+            limits.egress_by,
+            limits.egress_s_max,
+            limits.egress_rental,
+            is_egress=True,
+            by_itself=by_itself,
+        )
+        return access, egress
 
     def _list_ways(
-        self, end: End, modes: frozenset[Mode], limit_s: int | None, *, is_egress: bool
+        self,
+        end: End,
+        modes: frozenset[Mode],
+        limit_s: int | None,
+        rental: RentalFilter,
+        *,
+        is_egress: bool = False,
+        by_itself: bool,
     ) -> list[Access]:
         """On foot and by shared bike, as far as each is wanted."""
         ways: list[Access] = []
@@ -218,6 +249,8 @@ class _Sought:
                 is_egress=is_egress,
                 limit_s=limit_s,
                 outside=self._outside,
+                rental=rental,
+                by_itself=by_itself,
             )
         return ways
 
@@ -226,14 +259,30 @@ class _Sought:
 
         Raises OutsideFeedDates.
         """
+        is_asked = Mode.BIKE in self.limits.access_by | self.limits.egress_by
+        if not is_asked or not may_be_in_time(self.bikes, at, arrive_by=self.request.arrive_by):
+            return self._find_by(self._ends_of_stations, at, range_s)
+        found = self._find_by(self._ends, at, range_s)
+        in_time = [
+            each for each in found if takes_in_time(self.bikes, each.found, each.departs, each.arrives)
+        ]
+        if len(in_time) == len(found):
+            return found
+        others = self._find_by(self._ends_of_stations, at, range_s)
+        return join(in_time, others, arrive_by=self.request.arrive_by, is_range=range_s is not None)
+
+    def _find_by(
+        self, ends: tuple[list[Access], list[Access]], at: datetime, range_s: int | None
+    ) -> list[_Candidate]:
         limits = self.limits
+        access, egress = ends
         is_same = set(self.origin.stops) & set(self.destination.stops)
-        if is_same or limits.modes == frozenset() or not self._access or not self._egress:
+        if is_same or limits.modes == frozenset() or not access or not egress:
             return []
         query = Query(
             at=at,
-            access=self._access,
-            egress=self._egress,
+            access=access,
+            egress=egress,
             arrive_by=self.request.arrive_by,
             ride_count_max=min(self.request.interchanges_max, INTERCHANGES_MAX) + 1,
         )
@@ -243,12 +292,27 @@ class _Sought:
             takes_bikes=limits.takes_bikes,
             rule=limits.rule,
             manner=limits.manners.on_foot,
+            bike_walks=self._bike_walks,
         )
         try:
             found = router.find_journeys(query) if range_s is None else router.find_range(query, range_s)
         except OutsideDates as error:
             raise _outside(error) from error
         return [self._candidate(journey) for journey in found]
+
+    @cached_property
+    def _bike_walks(self) -> BikeWalks | None:
+        if not self.limits.bikes_between or not self.bikes.rows:
+            return None
+        walked = self.network.variants.get(self.network.router, manner=self.limits.manners.on_foot)
+        return find_bike_walks(self.bikes, walked.timetable, self.request.at, outside=self._outside)
+
+    def _resolve(self, found: FoundJourney) -> tuple[TripLeg | WalkLeg, ...]:
+        walks, network = self._bike_walks, self.network
+        manner = self.limits.manners.on_foot
+        timetable = network.variants.get(network.router, manner=manner, bike_walks=walks).timetable
+        legs = resolve(timetable, found)
+        return legs if walks is None else tell_bikes(legs, walks, self.bikes)
 
     def check_date(self, at: datetime) -> None:
         """Raises OutsideFeedDates where the timetable does not reach."""
@@ -283,12 +347,14 @@ class _Sought:
         if Mode.BIKE not in self.limits.direct_by or not self._are_matched:
             return None
         start, goal, request = _point(self.origin), _point(self.destination), self.request
-        rental = find_rental(
+        rental = find_rental_in_time(
             self.bikes,
             (start.lat, start.lon),
             (goal.lat, goal.lon),
             request.at,
             outside=self._outside,
+            arrive_by=request.arrive_by,
+            rental=self.limits.direct_rental,
         )
         if rental is None or not _is_wanted(rental.seconds, self.limits):
             return None
@@ -303,9 +369,8 @@ class _Sought:
 
     def _tell(self, each: _Candidate) -> Journey:
         access, egress = each.found.access, each.found.egress
-        walked = self.network.variants.get(self.network.router, manner=self.limits.manners.on_foot)
         return self._teller.tell(
-            resolve(walked.timetable, each.found),
+            self._resolve(each.found),
             origin=self.origin.place if access.rental is None else _point(self.origin),
             destination=self.destination.place if egress.rental is None else _point(self.destination),
             language=self.request.language,

@@ -1,8 +1,8 @@
 """Routers of one network for searches that may not use all of it, or not as fast.
 
-Idea      How somebody walks (routing/pacing.py), which modes are ridden (mode_filter.py) and how long
-          interchanges take (routing/transfer_rules.py) each make another router of the same arrays, in this
-          order. The last few are kept.
+Idea      How somebody walks (routing/pacing.py), shared bikes between rides (bikes/between.py), which modes
+          are ridden (mode_filter.py) and how long interchanges take (routing/transfer_rules.py) each make
+          another router of the same arrays, in this order. The last few are kept.
 """
 
 from collections import OrderedDict
@@ -10,17 +10,19 @@ from collections.abc import Callable
 from threading import Lock
 
 from maas.journeys import Mode
+from routing.added_walks import build_with_walks
 from routing.pacing import build_paced
 from routing.raptor import Router
 from routing.streets.ways import ON_FOOT, Manner
 from routing.transfer_rules import AS_PLANNED, TransferRule, build_with_rule
+from services.planner.bikes.stations import BikeWalks
 from services.planner.mode_filter import build_filtered
 from services.planner.modes import is_any_scheduled
 
 _KEPT = 8
 """Routers kept; each holds the windows that it laid out."""
 
-_Key = tuple[Manner, frozenset[Mode] | None, bool, TransferRule]
+_Key = tuple[Manner, BikeWalks | None, frozenset[Mode] | None, bool, TransferRule]
 
 
 class Variants:
@@ -38,26 +40,34 @@ class Variants:
         takes_bikes: bool = False,
         rule: TransferRule = AS_PLANNED,
         manner: Manner = ON_FOOT,
+        bike_walks: BikeWalks | None = None,
     ) -> Router:
         """The router that uses these modes only (None: any), and trips that take bikes, under this rule.
 
-        Footpaths are walked in this manner.
+        Footpaths are walked in this manner; bike_walks are others besides, made for who walks so.
 
         The one given, if nothing of that is asked.
         """
         wanted = None if modes is None or is_any_scheduled(modes) else modes
         is_thinned = wanted is not None or takes_bikes
-        if not is_thinned and rule == AS_PLANNED and manner == ON_FOOT:
+        if not is_thinned and rule == AS_PLANNED and manner == ON_FOOT and bike_walks is None:
             return router
         with self._lock:
             # The plain one of a manner is kept too: walks are told from it, whatever is ridden.
             found = router
             if manner != ON_FOOT:
-                found = self._keep((manner, None, False, AS_PLANNED), lambda: build_paced(router, manner))
+                found = self._keep(
+                    (manner, None, None, False, AS_PLANNED), lambda: build_paced(router, manner)
+                )
+            if bike_walks is not None:
+                paced = found
+                found = self._keep(
+                    (manner, bike_walks, None, False, AS_PLANNED), lambda: _with_bikes(paced, bike_walks)
+                )
             if not is_thinned and rule == AS_PLANNED:
                 return found
             return self._keep(
-                (manner, wanted, takes_bikes, rule),
+                (manner, bike_walks, wanted, takes_bikes, rule),
                 lambda: _vary(found, wanted, takes_bikes=takes_bikes, rule=rule),
             )
 
@@ -70,6 +80,10 @@ class Variants:
         while len(self._routers) > _KEPT:
             self._routers.popitem(last=False)
         return found
+
+
+def _with_bikes(router: Router, walks: BikeWalks) -> Router:
+    return build_with_walks(router, walks.sources, walks.targets, walks.seconds)
 
 
 def _vary(router: Router, modes: frozenset[Mode] | None, *, takes_bikes: bool, rule: TransferRule) -> Router:

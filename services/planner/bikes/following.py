@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from maas.ports import BikesPort
+from services.planner.bikes.between import warm_up
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.platform.away import is_away
 from services.platform.context import ServiceContext
@@ -27,6 +28,7 @@ class BikesNow:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._stations = NO_BIKES
+        self._is_warm = False
 
     def get(self) -> BikeStations:
         """What is known; nothing while it is too old."""
@@ -38,13 +40,26 @@ class BikesNow:
     async def refresh(self) -> None:
         """Ask now. Where nobody answers what is known stays; who is told of no partners has no bikes."""
         try:
-            rows = await self._context.ports.get(BikesPort).list_stations()
+            port = self._context.ports.get(BikesPort)
+            systems, rows = await port.list_systems(), await port.list_stations()
+            vehicles = await port.list_vehicles()
+            geofences = {
+                each.system_id: await port.get_geofences(system_id=each.system_id)
+                for each in systems
+                if each.geofences and not self._stations.has_fences(each)
+            }
         except Exception as error:
             if not is_away(error) and not isinstance(error, SettingsInvalid):
                 raise
             log.info("bikes_not_known", reason=str(error))
             return
-        self._stations = self._stations.renewed(rows, self._context.clock.now())
+        fresh = self._stations.renewed(rows, self._context.clock.now(), vehicles, systems)
+        # Tens of thousands of rows: beside the loop, and before any search sees them.
+        await asyncio.to_thread(fresh.prepare, self._stations, geofences)
+        if rows and not self._is_warm:
+            await asyncio.to_thread(warm_up)
+            self._is_warm = True
+        self._stations = fresh
 
     async def follow(self) -> None:
         """For ever: ask every few seconds."""

@@ -22,11 +22,13 @@ from maas.sharing.gbfs import (
     read_vehicle_types,
     read_vehicles,
 )
+from maas.sharing.geofences import read_geofences
 from maas.sharing.prices import price_ride, read_pricing_plans
 from maas.sharing.records import PricingPlan, RateStep, StationStatus, name_in
 from payments.money import Money
 
 READERS: dict[str, Any] = {
+    "geofencing_zones": read_geofences,
     "gbfs": read_discovery,
     "system_information": read_system,
     "vehicle_types": read_vehicle_types,

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from maas.ports import BikesPort
+from maas.sharing.geofences import Geofences
 from maas.sharing.nearby import distance_m, list_near
 from maas.sharing.records import SharingStation
 from services.demo.city.gbfs import Document, build_document
@@ -249,6 +250,114 @@ async def test_free_vehicles_are_listed_where_they_stand_or_at_their_station(tow
     }
 
 
+ZONES = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {
+                "name": "公園",
+                "rules": [
+                    {
+                        "vehicle_type_ids": ["electric-bicycle"],
+                        "ride_allowed": False,
+                        "ride_through_allowed": False,
+                    },
+                    {"vehicle_type_ids": ["unknown"], "ride_allowed": True, "ride_through_allowed": True},
+                ],
+            },
+            "geometry": {
+                "type": "MultiPolygon",
+                "coordinates": [
+                    [[[139.68, 35.68], [139.70, 35.68], [139.70, 35.70], [139.68, 35.70], [139.68, 35.68]]]
+                ],
+            },
+        },
+        {
+            "type": "Feature",
+            "properties": {"rules": [{"ride_through_allowed": True, "station_parking": True}]},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[139.0, 35.0], [139.1, 35.0], [139, 35.1], [139, 35]]],
+            },
+        },
+        {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [139.0, 35.0]}},
+    ],
+}
+
+
+async def follow_zones(town: Town) -> None:
+    base = town.provider.url.removesuffix("/gbfs.json")
+    gbfs = build_document(Document.GBFS, base_url=base, now=NOON)
+    gbfs["data"]["feeds"].append({"name": "geofencing_zones", "url": f"{base}/geofencing_zones.json"})
+    town.provider.answers["gbfs.json"] = gbfs
+    town.provider.answers["geofencing_zones.json"] = {
+        "version": "3.0",
+        "data": {
+            "geofencing_zones": ZONES,
+            "global_rules": [
+                {"ride_start_allowed": True, "ride_end_allowed": False, "ride_through_allowed": True}
+            ],
+        },
+    }
+    await town.follow()
+    await town.until("read_at")
+
+
+async def test_geofences_are_shown_where_they_are(town: Town) -> None:
+    await follow_zones(town)
+    assert (await town.system())["notice_count"] == 1, "a point is no area, and its feature is left out"
+    near = (await town.rentals("?point=35.6896,139.6923&radius=100"))["zones"]
+    (zone,) = near
+    assert (zone["name"], zone["z"], zone["bbox"]) == ("公園", 2, [139.68, 35.68, 139.70, 35.70])
+    assert zone["rules"] == [
+        {
+            "vehicleTypeIdxs": [0],
+            "rideStartAllowed": False,
+            "rideEndAllowed": False,
+            "rideThroughAllowed": False,
+            "stationParking": False,
+        }
+    ]
+    # Google's encoding of the first place, by hand: 35680000 and 139680000, doubled, five bits a letter.
+    ((line,),) = zone["area"]
+    assert line["points"].startswith(_letters(35_680_000) + _letters(139_680_000))
+    assert (line["precision"], line["length"]) == (6, 5)
+    everything = await town.rentals("?providers=demo-cycle")
+    assert [each["z"] for each in everything["zones"]] == [2, 1]
+    assert [each["rules"][0]["stationParking"] for each in everything["zones"]] == [False, True]
+    assert [each["rideEndAllowed"] for each in everything["providers"][0]["globalGeofencingRules"]] == [False]
+    assert (await town.rentals("?providers=demo-cycle&withZones=false"))["zones"] == []
+    assert (await town.rentals("?min=34,140&max=34.5,141"))["zones"] == []
+
+
+def _letters(number: int) -> str:
+    left, letters = number * 2, ""
+    while left:
+        more = 0x20 if left >= 32 else 0
+        letters += chr((left % 32 | more) + 63)
+        left //= 32
+    return letters
+
+
+async def test_the_planner_hears_of_no_geofences_where_there_are_none(town: Town) -> None:
+    port = town.house.services["partners"].ports[BikesPort]
+    await town.follow()
+    await town.until("read_at")
+    assert [each.geofences for each in await port.list_systems()] == [""]
+    assert await port.get_geofences(system_id="nobody") == Geofences()
+
+
+async def test_geofences_of_another_name_are_others(town: Town) -> None:
+    port = town.house.services["partners"].ports[BikesPort]
+    await follow_zones(town)
+    (system,) = await port.list_systems()
+    told = await port.get_geofences(system_id="demo-cycle")
+    assert system.geofences
+    assert [len(zone.rules) for zone in told.zones] == [2, 1]
+    assert [rule.may_end for rule in told.global_rules] == [False]
+
+
 @pytest.mark.parametrize(
     "query",
     ["?min=1,2", "?point=tokyo", "?point=91,0", "?point=1", "?radius=0", "?min=nan,1&max=1,1", "?nonsense=1"],
@@ -323,3 +432,60 @@ async def test_the_planner_hears_what_can_be_taken_and_left(town: Town) -> None:
         assert each.docks == shown[each.station_id]["docks_available"]
     town.clock.set(NOON + timedelta(minutes=11))
     assert {(each.bikes, each.docks) for each in await port.list_stations()} == {(None, None)}
+
+
+async def test_the_planner_hears_of_vehicles_by_themselves_that_can_be_taken(town: Town) -> None:
+    """Of those at a station the station's count tells, and nobody takes what is reserved or broken."""
+    free = {"lat": 35.69, "lon": 139.69, "is_reserved": False, "is_disabled": False}
+    rows = {
+        "free": {**free, "vehicle_type_id": "electric-bicycle", "current_range_meters": 1431.2},
+        "homing": {**free, "home_station_id": "B01", "rental_uris": {"web": "https://bikes.example/1"}},
+        "docked": {**free, "station_id": "B01"},
+        "reserved": {**free, "is_reserved": True},
+        "broken": {**free, "is_disabled": True},
+    }
+    base = town.provider.url.removesuffix("/gbfs.json")
+    gbfs = build_document(Document.GBFS, base_url=base, now=NOON)
+    gbfs["data"]["feeds"].append({"name": "vehicle_status", "url": f"{base}/vehicle_status.json"})
+    town.provider.answers["gbfs.json"] = gbfs
+    vehicles = [{"vehicle_id": name, **row} for name, row in rows.items()]
+    town.provider.answers["vehicle_status.json"] = {"version": "3.0", "data": {"vehicles": vehicles}}
+    port = town.house.services["partners"].ports[BikesPort]
+    await town.follow()
+    await town.until("read_at")
+    told = {each.vehicle_id: each for each in await port.list_vehicles()}
+    assert told.keys() == {"free", "homing"}
+    assert (told["free"].vehicle_type_id, told["free"].range_m) == ("electric-bicycle", 1431)
+    assert told["homing"].home_station_id == "B01"
+    assert told["homing"].rental_uris == {"web": "https://bikes.example/1"}
+    (system,) = await port.list_systems()
+    assert (system.system_id, system.operator_id) == ("demo-cycle", "DemoCycle")
+    assert [each.return_constraint for each in system.vehicle_types] == ["any_station"]
+    town.clock.set(NOON + timedelta(minutes=11))
+    assert await port.list_vehicles() == []
+
+
+async def test_a_valet_takes_bikes_in_where_no_dock_is_free(town: Town) -> None:
+    place = {"lat": 35.6896, "lon": 139.6923}
+    stations = [
+        {"station_id": "full", "name": "満", **place},
+        {"station_id": "valet", "name": "係員", "is_valet_station": True, **place},
+    ]
+    full = {
+        "is_installed": True,
+        "is_renting": True,
+        "is_returning": True,
+        "num_bikes_available": 1,
+        "num_docks_available": 0,
+        "vehicle_docks_available": [{"vehicle_type_ids": ["electric-bicycle"], "count": 0}],
+    }
+    rows = [{"station_id": each["station_id"], **full} for each in stations]
+    town.provider.answers["station_information.json"] = {"version": "2.3", "data": {"stations": stations}}
+    town.provider.answers["station_status.json"] = {"version": "2.3", "data": {"stations": rows}}
+    await town.follow()
+    await town.until("read_at")
+    told = await town.house.services["partners"].ports[BikesPort].list_stations()
+    assert {each.station_id: (each.docks, each.docks_by_type) for each in told} == {
+        "full": (0, {"electric-bicycle": 0}),
+        "valet": (None, {}),
+    }

@@ -11,7 +11,16 @@ import pytest
 
 from gtfs.literal import literal_feed
 from gtfs.reader import read_feed
-from maas.ports import BikesPort, NetworkPort, PlannerPort, PublishedNetwork, StationNow
+from maas.ports import (
+    BikesPort,
+    BikeSystemNow,
+    NetworkPort,
+    PlannerPort,
+    PublishedNetwork,
+    StationNow,
+    VehicleNow,
+)
+from maas.sharing.geofences import Geofences
 from routing.bounds import build_bounds
 from routing.build import build_network
 from routing.timetable import open_timetable
@@ -65,12 +74,24 @@ class BikesOnPaper:
 
     def __init__(self) -> None:
         self.rows: list[StationNow] = []
+        self.vehicles: list[VehicleNow] = []
+        self.systems: list[BikeSystemNow] = []
+        self.geofences: dict[str, Geofences] = {}
         self.fails: Exception | None = None
 
     async def list_stations(self) -> list[StationNow]:
         if self.fails is not None:
             raise self.fails
         return self.rows
+
+    async def list_vehicles(self) -> list[VehicleNow]:
+        return self.vehicles
+
+    async def list_systems(self) -> list[BikeSystemNow]:
+        return self.systems
+
+    async def get_geofences(self, *, system_id: str) -> Geofences:
+        return self.geofences[system_id]
 
 
 @dataclass

@@ -21,9 +21,9 @@ from routing.streets.ways import Manner
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.network import Network, open_network
 from services.planner.outside import choose_manners
-from services.planner.polyline import decode_polyline
 from services.planner.search import Limits, search
 from services.planner.turns import list_turns
+from services.platform.polyline import decode_polyline
 from tests.services.planner.conftest import EVENING, PlanningHouse
 from tests.support.streets import TOWN_POINTS, write_map
 

@@ -18,7 +18,7 @@ from maas.journeys import Journey, Mode, PlanRequest
 from routing.streets.ways import BeelineWays, Manner, Profile
 from routing.strings import list_strings
 from services.planner.bikes.stations import NO_BIKES
-from services.planner.journey_ids import JourneyCode, decode, encode
+from services.planner.journey_ids import JourneyCode, RentalCode, decode, encode
 from services.planner.network import Network, open_network
 from services.planner.outside import USUAL, Manners, choose_manners
 from services.planner.search import Answer, Limits, search
@@ -148,14 +148,14 @@ def test_ids_of_formats_1_and_2_are_read() -> None:
         origin=ends[0], destination=ends[1], rides=rides, departs_s=0
     )
     rentals = [None, ["s:1", "s:2"]]
-    assert decode(pack(2, *ends, rides, 0, rentals)).rentals == (None, ("s:1", "s:2"))
+    assert decode(pack(2, *ends, rides, 0, rentals)).rentals == (None, RentalCode("s:1", "s:2"))
 
 
 @given(
     st.sampled_from([Profile.WALK, Profile.WHEELCHAIR]),
     st.none() | st.floats(0.3, 3.0),
     st.none() | st.floats(1.0, 12.0),
-    st.sampled_from([(None, None), (("s:1", "s:2"), None)]),
+    st.sampled_from([(None, None), (RentalCode("s:1", "s:2"), None)]),
 )
 def test_decode_gives_back_what_was_encoded(
     profile: Profile, walking: float | None, cycling: float | None, rentals: Any
