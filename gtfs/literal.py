@@ -26,7 +26,14 @@ first word says what the line is; any other first word is a trip's id.
                                 -DATE does not run, +DATE also runs. Trips below belong to it. Without any:
                                 `daily`, all of 2026
 `station ID LAT LON [name=]`    a station (location_type 1)
-`stop ID LAT LON [name=] [station=] [zone=] [platform=]`
+`level ID INDEX [name=]`        a level, for `level=` below
+`entrance ID LAT LON station= [name=] [level=]`, `node ID station= [name=] [level=]`
+                                a station's entrance, and a place within it (location_types 2 and 3)
+`area ID PLATFORM [name=] [level=]`     a boarding area of a platform (location_type 4)
+`pathway ID A B MODE [one] [time=] [length=] [steps=] [slope=] [width=] [sign=]`
+                                a way within a station, both ways but for `one`. MODE: walkway stairs
+                                travelator escalator elevator gate exit
+`stop ID LAT LON [name=] [station=] [zone=] [platform=] [level=] [wheelchair=]`
                                 a stop's place. A stop that is only used stands by itself on the meridian
                                 139.7, 0.02 degrees (2.2 km) north of the one before, the first at 35.0
 `route ID [MODE] [agency=] [name=] [color=] [network=]`
@@ -56,6 +63,15 @@ from gtfs.service_time import find_seconds, format_seconds
 from gtfs.tables import SPEC_BY_NAME, Feed
 
 MODES = {"tram": 0, "subway": 1, "rail": 2, "bus": 3, "ferry": 4, "monorail": 12}
+PATHWAY_MODES = ("walkway", "stairs", "travelator", "escalator", "elevator", "gate", "exit")
+_PATHWAY_OPTIONS = {
+    "time": "traversal_time",
+    "length": "length",
+    "steps": "stair_count",
+    "slope": "max_slope",
+    "width": "min_width",
+    "sign": "signposted_as",
+}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_COLUMNS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LAT_FIRST, LAT_STEP, LON = 35.0, 0.02, 139.7
@@ -119,6 +135,11 @@ class _Sheet:
             "calendar": self._take_calendar,
             "station": self._take_station,
             "stop": self._take_stop,
+            "level": self._take_level,
+            "entrance": self._take_entrance,
+            "node": self._take_node,
+            "area": self._take_area,
+            "pathway": self._take_pathway,
             "route": self._take_route,
             "stops": self._take_stops,
             "walk": self._take_walk,
@@ -173,7 +194,9 @@ class _Sheet:
         self._add("stops", stop_id=stop_id, stop_name=name, stop_lat=lat, stop_lon=lon, location_type="1")
 
     def _take_stop(self, words: list[str]) -> None:
-        (stop_id, lat, lon), options = _split_options(words, ("name", "station", "zone", "platform"))
+        (stop_id, lat, lon), options = _split_options(
+            words, ("name", "station", "zone", "platform", "level", "wheelchair")
+        )
         self._add(
             "stops",
             stop_id=stop_id,
@@ -183,6 +206,48 @@ class _Sheet:
             parent_station=options.get("station", ""),
             zone_id=options.get("zone", ""),
             platform_code=options.get("platform", ""),
+            **_inner_options(options),
+        )
+
+    def _take_level(self, words: list[str]) -> None:
+        (level_id, index), options = _split_options(words, ("name",))
+        self._add("levels", level_id=level_id, level_index=index, level_name=options.get("name", ""))
+
+    def _take_entrance(self, words: list[str]) -> None:
+        (stop_id, lat, lon), options = _split_options(words, ("name", "station", "level", "wheelchair"))
+        self._take_inner(stop_id, "2", options, stop_lat=lat, stop_lon=lon)
+
+    def _take_node(self, words: list[str]) -> None:
+        (stop_id,), options = _split_options(words, ("name", "station", "level"))
+        self._take_inner(stop_id, "3", options)
+
+    def _take_area(self, words: list[str]) -> None:
+        (stop_id, platform), options = _split_options(words, ("name", "level"))
+        self._take_inner(stop_id, "4", {**options, "station": platform})
+
+    def _take_inner(self, stop_id: str, kind: str, options: Row, **place: str) -> None:
+        self._add(
+            "stops",
+            stop_id=stop_id,
+            stop_name=options.get("name", stop_id),
+            location_type=kind,
+            parent_station=options["station"],
+            **_inner_options(options),
+            **place,
+        )
+
+    def _take_pathway(self, words: list[str]) -> None:
+        (pathway_id, from_id, to_id, mode, *ways), options = _split_options(words, tuple(_PATHWAY_OPTIONS))
+        if ways not in ([], ["one"]):
+            raise ValueError(f"a pathway is `one` way or both, not {ways}")
+        self._add(
+            "pathways",
+            pathway_id=pathway_id,
+            from_stop_id=from_id,
+            to_stop_id=to_id,
+            pathway_mode=str(PATHWAY_MODES.index(mode) + 1),
+            is_bidirectional=str(int(not ways)),
+            **{_PATHWAY_OPTIONS[key]: value for key, value in options.items()},
         )
 
     def _place_stop(self, stop_id: str) -> None:
@@ -289,6 +354,11 @@ def _to_csv(rows: list[Row]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue().encode()
+
+
+def _inner_options(options: Row) -> Row:
+    names = {"level": "level_id", "wheelchair": "wheelchair_boarding"}
+    return {column: options[key] for key, column in names.items() if key in options}
 
 
 def _days_of(words: str) -> set[str]:

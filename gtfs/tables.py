@@ -158,6 +158,23 @@ TABLES: tuple[TableSpec, ...] = (
         key=("from_stop_id", "to_stop_id", "from_trip_id", "to_trip_id", "from_route_id", "to_route_id"),
     ),
     TableSpec(
+        "levels.txt",
+        (*_required("level_id"), *_required("level_index", kind="float"), *_optional("level_name")),
+        key=("level_id",),
+    ),
+    TableSpec(
+        "pathways.txt",
+        (
+            *_required("pathway_id", "from_stop_id", "to_stop_id"),
+            *_required("pathway_mode", "is_bidirectional", kind="int"),
+            *_optional("length", kind="float"),
+            *_optional("traversal_time", "stair_count", kind="int"),
+            *_optional("max_slope", "min_width", kind="float"),
+            *_optional("signposted_as", "reversed_signposted_as"),
+        ),
+        key=("pathway_id",),
+    ),
+    TableSpec(
         "translations.txt",
         (
             *_required("table_name", "field_name", "language", "translation"),

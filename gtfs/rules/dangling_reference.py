@@ -29,6 +29,7 @@ class _Reference:
 _REFERENCES = (
     _Reference("routes", "agency_id", ("agency.agency_id",)),
     _Reference("stops", "parent_station", ("stops.stop_id",), is_detail=True),
+    _Reference("stops", "level_id", ("levels.level_id",), is_detail=True),
     _Reference("trips", "route_id", ("routes.route_id",)),
     _Reference("trips", "service_id", ("calendar.service_id", "calendar_dates.service_id")),
     _Reference("location_group_stops", "location_group_id", ("location_groups.location_group_id",)),
@@ -46,6 +47,8 @@ _REFERENCES = (
     _Reference("transfers", "to_trip_id", ("trips.trip_id",)),
     _Reference("transfers", "from_route_id", ("routes.route_id",)),
     _Reference("transfers", "to_route_id", ("routes.route_id",)),
+    _Reference("pathways", "from_stop_id", ("stops.stop_id",)),
+    _Reference("pathways", "to_stop_id", ("stops.stop_id",)),
     _Reference("fare_products", "rider_category_id", ("rider_categories.rider_category_id",)),
     _Reference("fare_products", "fare_media_id", ("fare_media.fare_media_id",)),
     _Reference("fare_leg_rules", "fare_product_id", ("fare_products.fare_product_id",)),

@@ -22,6 +22,7 @@ _STOP_COLUMNS = {
     "stops": ("stop_id",),
     "stop_times": ("stop_id",),
     "transfers": ("from_stop_id", "to_stop_id"),
+    "pathways": ("from_stop_id", "to_stop_id"),
     "stop_areas": ("stop_id",),
     "location_group_stops": ("stop_id",),
 }

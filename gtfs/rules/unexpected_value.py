@@ -38,6 +38,8 @@ _LISTS = (
     _Codes("calendar_dates", "exception_type", (1, 2), "remove"),
     _Codes("frequencies", "exact_times", (0, 1)),
     _Codes("transfers", "transfer_type", (0, 1, 2, 3, 4, 5), "drop"),
+    _Codes("pathways", "pathway_mode", tuple(range(1, 8)), "drop"),
+    _Codes("pathways", "is_bidirectional", (0, 1), "drop"),
     _Codes("booking_rules", "booking_type", (0, 1, 2), "drop"),
     _Codes("fare_media", "fare_media_type", (0, 1, 2, 3, 4), "drop"),
     _Codes("rider_categories", "is_default_fare_category", (0, 1)),

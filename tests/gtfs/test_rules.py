@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import polars as pl
 import pytest
 
 from gtfs.archive import ReadLimits
@@ -10,6 +11,7 @@ from gtfs.literal import literal_contents
 from gtfs.notices import Severity
 from gtfs.reader import Reading, read_contents
 from gtfs.rules import RULES
+from gtfs.rules.removal import without_stops
 from gtfs.tables import Feed
 
 Contents = dict[str, bytes]
@@ -44,6 +46,27 @@ VAN: Contents = {
     b"t1,1,A,8:00:00,,,\nt1,2,B,8:30:00,,,\nt2,1,A,9:00:00,,,\nt2,2,B,9:30:00,,,\n"
     b"van,1,,,z,8:00:00,18:00:00\n",
 }
+STATION = literal_contents("""
+    calendar daily 2026-01-01 2026-12-31
+    level L0 0
+    level L1 -1
+    station S 35.5 139.7 name=駅
+    stop A 35.5 139.7 station=S level=L1
+    stop D 35.5 139.7 station=S
+    area D1 D
+    entrance E 35.5 139.7 station=S level=L0
+    node N station=S
+    station T 35.6 139.7
+    stop B 35.6 139.7 station=T
+    route R rail
+    stops A B
+    t1    8:00 8:30
+    t2    9:00 9:30
+    pathway p1 E N walkway time=60
+    pathway p2 N A elevator time=40
+    pathway p3 N D1 stairs steps=20
+    pathway p4 N E exit one time=20
+""")
 
 
 @dataclass(frozen=True)
@@ -68,6 +91,12 @@ def kinds(feed: Feed) -> list[int]:
 def parents(feed: Feed) -> list[str | None]:
     return feed["stops"]["parent_station"].to_list()
 
+
+def ways(feed: Feed) -> list[str]:
+    return feed["pathways"]["pathway_id"].to_list()
+
+
+P124, P134, P234 = ("p1", "p2", "p4"), ("p1", "p3", "p4"), ("p2", "p3", "p4")
 
 CASES = (
     Case("unexpected_value", "transfers.txt", ",4\n", ",9\n", left=kinds, expected=()),
@@ -155,6 +184,57 @@ CASES = (
         severity=Severity.WARNING,
     ),
     Case("route_name_missing", "routes.txt", "lit,R,2", "lit,,2", severity=Severity.WARNING),
+    Case("unexpected_value", "pathways.txt", "p2,N,A,5", "p2,N,A,8", files=STATION, left=ways, expected=P134),
+    Case("dangling_reference", "pathways.txt", "p3,N,D1", "p3,N,Z", files=STATION, left=ways, expected=P124),
+    Case("dangling_reference", "stops.txt", ",,L1", ",,L9", files=STATION),
+    Case(
+        "pathway_loop",
+        "pathways.txt",
+        "p1,E,N",
+        "p1,E,E",
+        severity=Severity.WARNING,
+        files=STATION,
+        left=ways,
+        expected=("p2", "p3", "p4"),
+    ),
+    Case("pathway_at_station", "pathways.txt", "p1,E", "p1,S", files=STATION, left=ways, expected=P234),
+    Case("pathway_between_stations", "pathways.txt", "p1,E", "p1,B", files=STATION, left=ways, expected=P234),
+    Case(
+        "exit_gate_both_ways",
+        "pathways.txt",
+        "p4,N,E,7,0",
+        "p4,N,E,7,1",
+        severity=Severity.WARNING,
+        files=STATION,
+        left=lambda feed: feed["pathways"]["is_bidirectional"].to_list(),
+        expected=(1, 1, 1, 0),
+    ),
+    Case(
+        "pathway_measure_wrong",
+        "pathways.txt",
+        "p4,N,E,7,0,20",
+        "p4,N,E,7,0,-20",
+        severity=Severity.WARNING,
+        files=STATION,
+        left=lambda feed: feed["pathways"]["traversal_time"].to_list(),
+        expected=(60, 40, None, None),
+    ),
+    Case(
+        "pathway_without_time",
+        "pathways.txt",
+        "p2,N,A,5,1,40",
+        "p2,N,A,5,1,",
+        severity=Severity.INFO,
+        files=STATION,
+    ),
+    Case(
+        "platform_without_pathway",
+        "pathways.txt",
+        "p3,N,D1,2",
+        "p3,N,E,2",
+        severity=Severity.WARNING,
+        files=STATION,
+    ),
     Case(
         "reading_missing",
         "translations.txt",
@@ -239,3 +319,11 @@ def test_an_in_seat_link_over_midnight_stays() -> None:
     assert reading.feed is not None
     assert list(reading.notices) == []
     assert reading.feed["transfers"].height == 1
+
+
+def test_what_lies_within_a_station_needs_no_place_and_falls_with_its_pathways() -> None:
+    reading = read(STATION)
+    assert reading.feed is not None
+    node = reading.feed["stops"].row(by_predicate=pl.col("stop_id") == "N", named=True)
+    assert (node["stop_lat"], node["stop_lon"]) == (35.5, 139.7)
+    assert without_stops(reading.feed, pl.Series(["N"]))["pathways"].height == 0
