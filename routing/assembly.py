@@ -19,6 +19,7 @@ import polars as pl
 from routing.footpaths import StopTransfer, WalkOptions, build_walks
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32, Lines
 from routing.lines import PART_START, Calls, build_lines, gather_slices
+from routing.pathways import StationColumns, join_stations, measure_stations
 from routing.runs import chain_trips
 from routing.streets.footpaths import measure_footpaths
 from routing.streets.ways import Ways
@@ -79,6 +80,7 @@ class FeedColumns:
     trips_left_out: int
     transfers: list[StopTransfer]
     names: list[tuple[int, str, str]]
+    inner: StationColumns
 
 
 def assemble(
@@ -114,7 +116,12 @@ def assemble(
     ]
     active = _unpack_days(patterns)
     routes, trips, texts = _join_trips(parts, line_parts, line_of)
+    nodes, pathways = join_stations(
+        [(part.inner, base) for part, base in zip(parts, stop_base, strict=False)]
+    )
+    within = measure_stations(nodes, pathways, stop_count=len(stops.lat))
     walks = build_walks(
+        within=(within.pairs, within.pair_s),
         lat=stops.lat,
         lon=stops.lon,
         stations=stops.stations,
@@ -149,6 +156,8 @@ def assemble(
         stops=stops,
         stations=stations,
         names=names,
+        nodes=nodes,
+        pathways=pathways,
         routes=routes,
         trips=trips,
         stop_ids=build_strings(_ids(parts, "stops", "stop_id")),
@@ -156,6 +165,10 @@ def assemble(
         station_ids=build_strings(_ids(parts, "stations", "stop_id")),
         station_names=build_strings(_texts(parts, "stations", "stop_name")),
         name_texts=build_strings(name_texts),
+        node_ids=build_strings([f"{part.feed_id}:{each}" for part in parts for each in part.inner.node_ids]),
+        pathway_ids=build_strings(
+            [f"{part.feed_id}:{each}" for part in parts for each in part.inner.pathway_ids]
+        ),
         **{name: build_strings(values) for name, values in texts.items()},
     )
     report = {
@@ -209,6 +222,9 @@ def _join_stops(
         lon=_floats(parts, "stops", "stop_lon"),
         stations=joined,
         feeds=_feed_of(parts, "stops"),
+        wheelchairs=np.concatenate([part.stops["wheelchair_boarding"].to_numpy() for part in parts]).astype(
+            np.uint8
+        ),
     )
     assert len(stops.lat) == stop_base[-1], "every stop is joined"
     return stops, stations

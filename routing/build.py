@@ -34,6 +34,7 @@ from routing.errors import MixedTimeZones, NothingToRoute
 from routing.footpaths import StopTransfer
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, Int32
 from routing.lines import CHECKS_IN, gather_slices
+from routing.pathways import reduce_stations
 from routing.streets.ways import Ways
 from routing.timetable import Timetable
 
@@ -218,6 +219,12 @@ def _reduce_feed(feed: Feed, masks: dict[str, int]) -> FeedColumns:
         trips_left_out=left_out,
         transfers=[],
         names=_names_of(feed, stops, stations),
+        inner=reduce_stations(
+            stops=feed["stops"],
+            levels=feed["levels"],
+            pathways=feed["pathways"],
+            stop_index=stop_index,
+        ),
     )
     part.transfers = _transfers_of(feed, part)
     part.links, part.links_left_out = _links_of(feed, part)
@@ -319,12 +326,22 @@ def _stops_of(feed: Feed, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFra
         .with_row_index("station_idx")
     )
     parents = stations.select(
-        parent_station="stop_id", station_idx="station_idx", parent_lat="stop_lat", parent_lon="stop_lon"
+        parent_station="stop_id",
+        station_idx="station_idx",
+        parent_lat="stop_lat",
+        parent_lon="stop_lon",
+        parent_wheelchairs="wheelchair_boarding",
     )
     stops = stops.join(parents, on="parent_station", how="left", maintain_order="left").with_columns(
         pl.coalesce("stop_lat", "parent_lat", pl.lit(0.0)).fill_nan(0.0).alias("stop_lat"),
         pl.coalesce("stop_lon", "parent_lon", pl.lit(0.0)).fill_nan(0.0).alias("stop_lon"),
         pl.col("station_idx").cast(pl.Int32).fill_null(int(NONE)),
+        # Where a platform does not say it, its station speaks.
+        pl.when(pl.col("wheelchair_boarding").fill_null(0) == 0)
+        .then("parent_wheelchairs")
+        .otherwise("wheelchair_boarding")
+        .fill_null(0)
+        .alias("wheelchair_boarding"),
     )
     centres = stops.group_by("station_idx").agg(
         pl.col("stop_lat").mean().alias("mean_lat"), pl.col("stop_lon").mean().alias("mean_lon")

@@ -1,15 +1,16 @@
 """Which stops one may walk between, and how long it takes.
 
 Problem   Feeds say little about walking: some interchanges, often without times, never to other feeds.
-Idea      Three sources, the first that speaks wins: the feed's own transfers; stops of one station; and, for
-          stops near each other, streets where they are loaded (streets/footpaths.py), else the beeline times
-          a detour factor, at walking speed; plus what an interchange costs anyway. A transfer of type 3
-          forbids the pair whatever the others say.
+Idea      Four sources, the first that speaks wins: the feed's own transfers; the ways inside a station
+          (pathways.py; they win over transfers without a time); stops of one station; and, for stops near
+          each other, streets where they are loaded (streets/footpaths.py), else the beeline times a detour
+          factor, at walking speed; plus what an interchange costs anyway. A transfer of type 3 forbids the
+          pair whatever the others say.
 Not here  Streets. Without them every time that no feed gave is an estimate, and legs say so.
 Invariant No stop walks to itself (that is `change_s`); a pair occurs once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ class WalkOptions:
     beeline_m_max: float = 800.0
     beeline_extra_s: int = 120
     beeline_count_max: int = 40
+    pathway_extra_s: int = 60
     speed_m_s: float = 1.2
     detour_factor: float = 1.3
 
@@ -82,13 +84,20 @@ def build_walks(
     transfers: Sequence[StopTransfer],
     options: WalkOptions,
     nearby: Pairs | None = None,
+    within: tuple[Int64, Int32] | None = None,
 ) -> Walks:
     """All footpaths and changes. Stops at 0, 0 have no known place, and no beeline.
 
     stations and operators: one a stop; stations may be NONE. nearby: what stands in the place of beelines.
+    `within` are pairs (source * S + target) of stations that have pathways, and seconds of the way;
+    NOT_REACHED where there is none.
     """
+
+    def from_transfers(rows: Sequence[StopTransfer]) -> tuple[Int64, Int64]:
+        return _from_transfers(lat, lon, (stations, operators), rows, options)
+
     sources = [
-        _from_transfers(lat, lon, (stations, operators), transfers, options),
+        *_told(from_transfers, transfers, options, within),
         _within_stations(stations, operators, options),
         _beelines(lat, lon, options) if nearby is None else nearby,
     ]
@@ -109,6 +118,28 @@ def build_walks(
         walk_s=seconds[kept].astype(np.int32),
         change_s=change_s,
     )
+
+
+def _told(
+    from_transfers: Callable[[Sequence[StopTransfer]], tuple[Int64, Int64]],
+    transfers: Sequence[StopTransfer],
+    options: WalkOptions,
+    within: tuple[Int64, Int32] | None,
+) -> list[tuple[Int64, Int64]]:
+    """What the feed says: transfers with a time, the ways inside stations, other transfers."""
+    if within is None or not len(within[0]):
+        return [from_transfers(transfers)]
+    silent = [
+        row for row in transfers if row.kind == RECOMMENDED or (row.kind == MINIMUM and row.seconds is None)
+    ]
+    timed = [row for row in transfers if row not in silent]
+    pairs, seconds = within
+    reached = np.where(seconds < NOT_REACHED, seconds + options.pathway_extra_s, NOT_REACHED)
+    return [
+        from_transfers(timed),
+        (pairs, reached.astype(np.int64)),
+        from_transfers(silent),
+    ]
 
 
 def _from_transfers(

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import NetworkUnreadable, OutsideDates
-from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
+from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, NOT_REACHED, Int32, Lines, Walks
+from routing.pathways import PROFILES, Nodes, Pathways
 from routing.strings import Strings, check_strings, find_string, iterate_strings
 
 FORMAT = 5
@@ -39,12 +40,14 @@ class Stops(NamedTuple):
     lat, lon   float64[S]  degrees WGS84
     stations   int32[S]    the station whose platform this is, or NONE
     feeds      int32[S]    the feed it came from
+    wheelchairs  uint8[S]  whether one in a wheelchair can board: UNKNOWN, YES or NO; else its station's
     """
 
     lat: npt.NDArray[np.float64]
     lon: npt.NDArray[np.float64]
     stations: Int32
     feeds: Int32
+    wheelchairs: npt.NDArray[np.uint8]
 
 
 class Stations(NamedTuple):
@@ -169,6 +172,8 @@ class Timetable:
     stops: Stops
     stations: Stations
     names: Names
+    nodes: Nodes
+    pathways: Pathways
     routes: Routes
     trips: Trips
 
@@ -177,6 +182,8 @@ class Timetable:
     station_ids: Strings
     station_names: Strings
     name_texts: Strings
+    node_ids: Strings
+    pathway_ids: Strings
     route_ids: Strings
     route_names: Strings
     route_long_names: Strings
@@ -460,5 +467,13 @@ def _check_parts(timetable: Timetable) -> None:
         assert len(column) == len(trips.routes), "every trip says what it takes, or that nobody knows"
         assert (column <= NO).all(), "it is unknown, yes or no"
     assert ((lines.patterns >= 0) & (lines.patterns < timetable.days.active.shape[0])).all(), "days are known"
+    nodes, ways = timetable.nodes, timetable.pathways
+    assert ((nodes.stops >= NONE) & (nodes.stops < timetable.stop_count)).all(), (
+        "a platform is a stop, or none"
+    )
+    for ends in (ways.sources, ways.targets):
+        assert ((ends >= 0) & (ends < len(nodes.stops))).all(), "a pathway joins two nodes"
+    assert ways.seconds.shape == (len(ways.sources), len(PROFILES)), "a pathway has seconds for each profile"
+    assert (ways.seconds >= ways.seconds[:, :1]).all(), "nobody is faster than a walker"
     stations = timetable.stations
     _check_offsets(stations.offsets, owners=len(stations.lat), owned=len(stations.stops), what="stations")

@@ -15,9 +15,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from routing.footpaths import distance_m
+from routing.footpaths import WalkOptions, distance_m
 from routing.kernels.arrays import Int32
-from routing.streets.beeline import OPTIONS
+
+OPTIONS = WalkOptions()
 
 BEYOND = -1
 """Stands for a target that is not reached within the limit."""
@@ -30,10 +31,16 @@ class Profile(StrEnum):
 
     WALK = "walk"
     WHEELCHAIR = "wheelchair"
+    PRAM = "pram"
     BIKE = "bike"
 
 
-DEFAULT_SPEED_M_S = {Profile.WALK: OPTIONS.speed_m_s, Profile.WHEELCHAIR: 0.8, Profile.BIKE: 4.2}
+DEFAULT_SPEED_M_S = {
+    Profile.WALK: OPTIONS.speed_m_s,
+    Profile.WHEELCHAIR: 0.8,
+    Profile.PRAM: 1.0,
+    Profile.BIKE: 4.2,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
