@@ -114,7 +114,8 @@ class Leg:
     `is_live` says that the operator told how the trip runs now; `planned_*` are what the timetable says where
     it runs otherwise, else None. A trip that is not `is_scheduled` runs beside the timetable.
     `alerts` are messages of operators that concern the ride.
-    `takes_bikes` and `takes_wheelchairs` are what the operator says of the trip, None where it says nothing.
+    `takes_bikes` and `takes_wheelchairs` are what the operator says of the trip, or of the way inside a
+    station; None where it says nothing.
     `shared` says what is rented on a leg by shared bike.
     """
 

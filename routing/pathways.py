@@ -297,43 +297,40 @@ def _reach(ways: _Neighbours, start: int) -> dict[int, int]:
 
 
 def fit_walks(
-    walks: Walks, planned: StationTimes, times: StationTimes, *, profile: Profile, extra_s: int
+    walks: Walks,
+    paced_s: Int32,
+    planned: StationTimes,
+    times: StationTimes,
+    *,
+    profile: Profile,
+    extra_s: int,
 ) -> Walks:
     """The network's footpaths for a profile, and less what is closed.
 
-    `planned` are the walkers' ways when nothing is closed, those that `walks` were made with.
+    `planned` are the walkers' ways when nothing is closed, those that `walks` were made with. paced_s
+    int32[F] are the seconds that hold where no pathways speak.
     """
     stop_count = len(walks.change_s)
     source = np.repeat(np.arange(stop_count, dtype=np.int64), np.diff(walks.offsets))
-    pairs = source * stop_count + walks.targets
-    slower = DEFAULT_SPEED_M_S[Profile.WALK] / DEFAULT_SPEED_M_S[profile]
-    walk_s = _slow(walks.walk_s, slower)
+    walk_s = paced_s
     if len(planned.pairs):
+        pairs = source * stop_count + walks.targets
         at = np.minimum(np.searchsorted(planned.pairs, pairs), len(planned.pairs) - 1)
-        is_told = planned.pairs[at] == pairs
         there, now = planned.pair_s[at].astype(np.int64), times.pair_s[at].astype(np.int64)
-        own = walks.walk_s.astype(np.int64)
         if profile is Profile.WALK:
             # Where no pathway ever led, a time of transfers.txt stands alone.
-            fitted = np.where(there == NOT_REACHED, own, own + now - there)
+            fitted = np.where(there == NOT_REACHED, paced_s, paced_s + now - there)
             fitted = np.where((now == NOT_REACHED) & (there != NOT_REACHED), NOT_REACHED, fitted)
         else:
-            fitted = np.where(now == NOT_REACHED, NOT_REACHED, np.maximum(own, now + extra_s))
-        walk_s = np.where(is_told, fitted, walk_s).astype(np.int32)
+            fitted = np.where(now == NOT_REACHED, NOT_REACHED, np.maximum(walks.walk_s, now + extra_s))
+        walk_s = np.where(planned.pairs[at] == pairs, fitted, paced_s).astype(np.int32)
     kept = walk_s < NOT_REACHED
     return Walks(
         offsets=np.searchsorted(source[kept], np.arange(stop_count + 1)).astype(np.int32),
         targets=walks.targets[kept],
         walk_s=walk_s[kept],
-        change_s=_slow(walks.change_s, slower),
+        change_s=walks.change_s,
     )
-
-
-def _slow(own_s: Int32, factor: float) -> Int32:
-    if factor == 1:
-        return own_s
-    longer = np.minimum(np.ceil(own_s * factor - 1e-9), NOT_REACHED - 1)
-    return np.where(own_s == NOT_REACHED, NOT_REACHED, longer).astype(np.int32)
 
 
 def join_stations(parts: list[tuple[StationColumns, int]]) -> tuple[Nodes, Pathways]:

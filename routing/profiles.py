@@ -10,57 +10,54 @@ Not here  Which trips take wheelchairs (the caller thins them), streets.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from routing.footpaths import WalkOptions, distance_m, walking_s
-from routing.journey import Access
+from routing.footpaths import WalkOptions
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines
+from routing.pacing import times_usual
 from routing.pathways import StationTimes, fit_walks, measure_stations
 from routing.raptor import Router
-from routing.streets.beeline import REACH_M, list_access_near
-from routing.streets.ways import DEFAULT_SPEED_M_S, Profile
-from routing.timetable import NO, Timetable, index_boardings, mirror_walks
+from routing.streets.ways import BEYOND, Manner, Profile
+from routing.timetable import NO, Timetable, Walked, index_boardings, mirror_walks
+from routing.walked import at_pace
 
 OPTIONS = WalkOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileRouter:
-    """A router for a profile, and the ways in stations that it was made with."""
+def build_for_profile(router: Router, planned: StationTimes, times: StationTimes, manner: Manner) -> Router:
+    """The router for who goes in this manner, with these `times` in stations (less what is closed).
 
-    profile: Profile
-    router: Router
-    times: StationTimes
-
-
-def build_for_profile(
-    router: Router, planned: StationTimes, profile: Profile, closed: Collection[int] = ()
-) -> ProfileRouter:
-    """The router for a profile, less closed pathways; `planned` are a walker's ways when none is."""
-    timetable = router.timetable
-    times = measure_timetable(timetable, profile, closed)
-    if profile is Profile.WALK and not len(closed):
-        return ProfileRouter(profile=profile, router=router, times=times)
-    walks = fit_walks(timetable.walks, planned, times, profile=profile, extra_s=OPTIONS.pathway_extra_s)
-    fitted = replace(timetable, walks=walks, mirror_walks=mirror_walks(walks))
-    if profile is Profile.WHEELCHAIR and (timetable.stops.wheelchairs == NO).any():
+    `planned` are a walker's when nothing is. Where no pathways speak footpaths are at the manner's pace
+    (pacing.py); its timetable counts all of them as fixed.
+    """
+    here = router.timetable
+    paced_s = at_pace(here.walks.walk_s, here.walked.seconds, times_usual(manner))
+    most_s = int((here.walks.walk_s - paced_s).max(initial=0))
+    walks = fit_walks(
+        here.walks, paced_s, planned, times, profile=manner.profile, extra_s=OPTIONS.pathway_extra_s
+    )
+    fitted = replace(
+        here, walks=walks, mirror_walks=mirror_walks(walks), walked=Walked(np.zeros_like(walks.walk_s))
+    )
+    is_barred = here.stops.wheelchairs == NO
+    if manner.profile is Profile.WHEELCHAIR and is_barred.any():
         fitted = replace(
             fitted,
-            lines=_without_stops(timetable.lines, timetable.stops.wheelchairs == NO),
-            mirror=_without_stops(timetable.mirror, timetable.stops.wheelchairs == NO),
+            lines=_without_stops(here.lines, is_barred),
+            mirror=_without_stops(here.mirror, is_barred),
         )
     slower = Router(
         fitted,
         router.cancellations.list_trips(),
         moved=router.cancellations.moved,
         bounds=router.bounds,
-        gain_s=router.gain_s,
+        gain_s=router.gain_s + 2 * most_s,
     )
     slower.workspaces = router.workspaces
-    return ProfileRouter(profile=profile, router=slower, times=times)
+    return slower
 
 
 def measure_timetable(
@@ -72,44 +69,22 @@ def measure_timetable(
     )
 
 
-def walk_at_pace(seconds: int, profile: Profile) -> int:
-    """What takes a walker so many seconds, at the profile's pace."""
-    slower = DEFAULT_SPEED_M_S[Profile.WALK] / DEFAULT_SPEED_M_S[profile]
-    return int(np.ceil(seconds * slower - 1e-9))
+def list_ways_through_entrances(
+    timetable: Timetable, times: StationTimes, outside_s: Int32, *, is_egress: bool
+) -> dict[int, int]:
+    """Seconds to each gated stop that is reached (from it, if is_egress) through an entrance.
 
-
-def list_ways_near(
-    timetable: Timetable, times: StationTimes, profile: Profile, lat: float, lon: float, *, is_egress: bool
-) -> list[Access]:
-    """Ways from a point to stops near it (to it, if is_egress), through entrances where the feed has them."""
-    near = {way.stop: way.walk_s for way in list_access_near(timetable, lat, lon)}
-    found = {stop: walk_at_pace(walk_s, profile) for stop, walk_s in near.items() if not times.is_gated[stop]}
-    if times.is_gated.any():
-        gated = np.flatnonzero(times.is_gated)
-        least_s, is_near = _through_entrances(timetable, times, profile, (lat, lon), is_egress=is_egress)
-        for i, stop in enumerate(gated.tolist()):
-            if (stop in near or is_near[i]) and least_s[i] < NOT_REACHED:
-                found[stop] = int(least_s[i])
-    return [Access(stop=stop, walk_s=walk_s) for stop, walk_s in sorted(found.items())]
-
-
-def find_way_s(
-    timetable: Timetable,
-    times: StationTimes,
-    profile: Profile,
-    point: tuple[float, float],
-    stop: int,
-    *,
-    is_egress: bool,
-) -> int | None:
-    """What `list_ways_near` says of this stop, however far it is; None where no entrance leads there."""
-    if not times.is_gated[stop]:
-        here = timetable.stops
-        metres = distance_m(np.array(point[0]), np.array(point[1]), here.lat[stop], here.lon[stop])
-        return walk_at_pace(int(walking_s(metres, OPTIONS)), profile)
-    least_s, _ = _through_entrances(timetable, times, profile, point, is_egress=is_egress)
-    seconds = int(least_s[np.count_nonzero(times.is_gated[:stop])])
-    return seconds if seconds < NOT_REACHED else None
+    outside_s int32[E]: seconds from a point to each of `times.entrances` (to the point), or BEYOND.
+    """
+    inner = times.leave_s if is_egress else times.enter_s
+    if not len(outside_s):
+        return {}
+    is_way = (inner < NOT_REACHED) & (outside_s != BEYOND)[:, None]
+    whole_s = np.where(is_way, inner.astype(np.int64) + outside_s[:, None], NOT_REACHED).min(axis=0)
+    gated = np.flatnonzero(times.is_gated)
+    kept = whole_s < NOT_REACHED
+    assert len(times.is_gated) == timetable.stop_count, "the ways are those of this network's stations"
+    return dict(zip(gated[kept].tolist(), whole_s[kept].tolist(), strict=True))
 
 
 def is_entered(times: StationTimes, stop: int, *, is_egress: bool) -> bool:
@@ -118,27 +93,6 @@ def is_entered(times: StationTimes, stop: int, *, is_egress: bool) -> bool:
         return True
     inner = times.leave_s if is_egress else times.enter_s
     return bool((inner[:, np.count_nonzero(times.is_gated[:stop])] < NOT_REACHED).any())
-
-
-def _through_entrances(
-    timetable: Timetable,
-    times: StationTimes,
-    profile: Profile,
-    point: tuple[float, float],
-    *,
-    is_egress: bool,
-) -> tuple[Int32, npt.NDArray[np.bool_]]:
-    """Least seconds for each gated stop, and whether an entrance that leads there is near."""
-    nodes, inner = timetable.nodes, times.leave_s if is_egress else times.enter_s
-    if not len(times.entrances):
-        return np.full(inner.shape[1], NOT_REACHED, dtype=np.int32), np.zeros(inner.shape[1], dtype=np.bool_)
-    lat, lon = nodes.lat[times.entrances], nodes.lon[times.entrances]
-    metres = distance_m(np.array(point[0]), np.array(point[1]), lat, lon)
-    outside = [walk_at_pace(int(each), profile) for each in walking_s(metres, OPTIONS)]
-    is_way = inner < NOT_REACHED
-    whole_s = np.where(is_way, inner.astype(np.int64) + np.array(outside)[:, None], NOT_REACHED)
-    is_near = np.asarray((is_way & (metres <= REACH_M)[:, None]).any(axis=0), dtype=np.bool_)
-    return whole_s.min(axis=0).astype(np.int32), is_near
 
 
 def _without_stops(lines: Lines, is_barred: npt.NDArray[np.bool_]) -> Lines:

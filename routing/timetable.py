@@ -27,7 +27,7 @@ from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NONE, NOT_REACHED, Int
 from routing.pathways import PROFILES, Nodes, Pathways
 from routing.strings import Strings, check_strings, find_string, iterate_strings
 
-FORMAT = 5
+FORMAT = 6
 
 
 UNKNOWN, YES, NO = 0, 1, 2

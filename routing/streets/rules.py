@@ -49,7 +49,7 @@ class Passage(NamedTuple):
 Both = tuple[Passage | None, Passage | None]
 """Along the way as it is drawn, and against it; None where one may not pass."""
 
-PROFILES = tuple(Profile)
+PROFILES = (Profile.WALK, Profile.WHEELCHAIR, Profile.BIKE)
 """In this order rules are stored."""
 
 

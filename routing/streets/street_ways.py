@@ -28,7 +28,7 @@ from routing.kernels.streets import (
     find_moves,
     measure_targets,
 )
-from routing.streets.graph import StreetGraph
+from routing.streets.graph import PROFILE_BITS, StreetGraph
 from routing.streets.tracing import trace_way
 from routing.streets.ways import BEYOND, ON_FOOT, BeelineWays, Manner, Profile, Reached, Way
 
@@ -43,7 +43,10 @@ class StreetWays:
         self._beeline = BeelineWays()
         self._kept: list[StreetWorkspace] = []
         self._lock = Lock()
-        self._usable = {profile: graph.list_usable(profile) for profile in Profile}
+        # With a pram one goes as in a wheelchair here (Manner.on_streets).
+        self._usable: dict[Profile, npt.NDArray[np.bool_]] = {
+            profile: graph.list_usable(profile) for profile in PROFILE_BITS
+        }
         self._paces = lru_cache(maxsize=_MANNERS_KEPT)(graph.make_paces)
 
     def measure(

@@ -55,6 +55,13 @@ class Manner:
         """The speed that holds."""
         return self.speed_m_s or DEFAULT_SPEED_M_S[self.profile]
 
+    @property
+    def on_streets(self) -> "Manner":
+        """The same for who knows streets: with a pram one uses those of wheelchairs, at one's own pace."""
+        if self.profile is not Profile.PRAM:
+            return self
+        return Manner(profile=Profile.WHEELCHAIR, speed_m_s=self.pace_m_s)
+
 
 ON_FOOT = Manner()
 

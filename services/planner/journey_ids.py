@@ -208,7 +208,7 @@ def _are_manners(code: Any) -> bool:
     return (
         isinstance(code, list)
         and len(code) == 3  # noqa: PLR2004
-        and code[0] in (Profile.WALK, Profile.WHEELCHAIR)
+        and code[0] in (Profile.WALK, Profile.WHEELCHAIR, Profile.PRAM)
         and all(each is None or (isinstance(each, float) and 0 < each <= _SPEED_M_S_MAX) for each in code[1:])
         # What is usual has no such code.
         and _read_manners(code) != USUAL

@@ -17,7 +17,7 @@ from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Leg, Mode, PassedStop, Place, SharedVehicle
 from routing.journey import Rental, TripLeg, WalkLeg, check_in_s, find_ride, walk_leg
 from routing.pacing import find_paced_walk_s
-from routing.streets.ways import Way
+from routing.streets.ways import Profile, Way
 from routing.strings import get_string
 from routing.timetable import NO, UNKNOWN, YES, Timetable
 from services.planner.bikes.offers import NOWHERE
@@ -71,7 +71,10 @@ class Teller:
                 if leg.destination is None
                 else self.places.place_of_stop(leg.destination, language)
             )
-            told += tell_way(leg, (start, goal), bikes=bikes, language=language, outside=self.outside)
+            ways = tell_way(leg, (start, goal), bikes=bikes, language=language, outside=self.outside)
+            inside = self.outside.inside
+            known = None if inside is None else inside.is_accessible(leg.origin, leg.destination)
+            told += ways if known is None else [replace(way, takes_wheelchairs=known) for way in ways]
         return self._journey(tuple(told), legs)
 
     def tell_walk(self, origin: Place, destination: Place, departs_at: datetime) -> Journey:
@@ -237,7 +240,16 @@ class Teller:
             raise JourneyNotFound(f"The network has no trip {trip_id!r} on that day. Search again.")
         if not may_ride(self.timetable, leg):
             raise JourneyNotFound(f"{trip_id!r} leaves out a stop of this journey on {on}. Search again.")
+        if not self._may_enter(leg):
+            raise JourneyNotFound(f"{trip_id!r} cannot be ridden in a wheelchair. Search again.")
         return replace(leg, in_seat=bool(in_seat))
+
+    def _may_enter(self, leg: TripLeg) -> bool:
+        """Whether nobody says that who goes in this manner can get on, ride or get off."""
+        if self.outside.manners.on_foot.profile is not Profile.WHEELCHAIR:
+            return True
+        said = [self.timetable.stops.wheelchairs[leg.calls[i].stop] for i in (0, -1)]
+        return NO not in (*said, self.timetable.trips.wheelchairs[leg.trip])
 
     def _with_walks(
         self, rides: list[TripLeg], code: JourneyCode, ends: tuple[Place, Place], bikes: BikeStations
@@ -281,11 +293,15 @@ class Teller:
             assert other is not None, "the end was found before"
             return self._walk_s(stop, other) if is_egress else self._walk_s(other, stop)
         place = self.places.place_of_stop(stop)
-        start, goal = (place, end) if is_egress else (end, place)
-        return _get_walk(self.outside, start, goal).seconds
+        walk_s = self.outside.find_access_s(_point(end), stop, _point(place), is_egress=is_egress)
+        if walk_s is None:
+            raise JourneyNotFound("The network has no such walk any more. Search again.")
+        return walk_s
 
     def _walk_s(self, source: int, target: int) -> int:
-        walk_s = find_paced_walk_s(self.timetable, source, target, self.outside.manners.on_foot)
+        manner, inside = self.outside.manners.on_foot, self.outside.inside
+        find = find_paced_walk_s if inside is None else inside.find_walk_s
+        walk_s = find(self.timetable, source, target, manner)
         if walk_s is None:
             raise JourneyNotFound("The network has no such walk any more. Search again.")
         return walk_s

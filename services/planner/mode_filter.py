@@ -16,14 +16,21 @@ import numpy.typing as npt
 
 from maas.journeys import Mode
 from routing.raptor import Router
-from routing.timetable import YES, Timetable
+from routing.timetable import NO, YES, Timetable
 from services.planner.modes import mode_of
 
 
-def build_filtered(router: Router, modes: frozenset[Mode] | None, *, takes_bikes: bool = False) -> Router:
+def build_filtered(
+    router: Router,
+    modes: frozenset[Mode] | None,
+    *,
+    takes_bikes: bool = False,
+    takes_wheelchairs: bool = False,
+) -> Router:
     """A router of the same network, less what is cancelled, without trips of other modes (None: of any).
 
-    If takes_bikes, without those either of which the operator does not say that bikes may be taken along.
+    If takes_bikes, without those either of which the operator does not say that bikes may be taken along. If
+    takes_wheelchairs, without those of which it says that nobody can ride in one.
     """
     timetable = router.timetable
     wanted = np.ones(len(timetable.trips.routes), dtype=np.bool_)
@@ -31,6 +38,8 @@ def build_filtered(router: Router, modes: frozenset[Mode] | None, *, takes_bikes
         wanted &= _wanted_trips(timetable, modes)
     if takes_bikes:
         wanted &= timetable.trips.bikes == YES
+    if takes_wheelchairs:
+        wanted &= timetable.trips.wheelchairs != NO
     line_of = np.repeat(np.arange(timetable.line_count), np.diff(timetable.parts.trip_offsets))
     of_runs = wanted[timetable.parts.trips]
     any_wanted = np.zeros(timetable.line_count, dtype=np.bool_)

@@ -28,6 +28,7 @@ from routing.streets.landmarks import LANDMARKS
 from routing.streets.street_ways import StreetWays
 from routing.streets.ways import BeelineWays, Ways
 from routing.timetable import open_timetable
+from services.planner.inside import Inside
 from services.planner.journeys import Teller
 from services.planner.landmarks import open_index
 from services.planner.live.state import LiveState, build_router, build_state
@@ -69,6 +70,10 @@ class Network:
     def has_streets(self) -> bool:
         """Whether ways are along streets, where there are any."""
         return isinstance(self.ways, StreetWays)
+
+    def __post_init__(self) -> None:
+        """Variants of a network know its stations."""
+        self.variants.inside = self.teller.outside.inside
 
     @property
     def snapshot_version(self) -> str:
@@ -127,7 +132,7 @@ def open_network(published: PublishedNetwork) -> Network:
         planned=router,
         router=router,
         places=places,
-        teller=Teller(timetable, places, published.version, outside=Outside.keeping(ways)),
+        teller=Teller(timetable, places, published.version, outside=Outside.keeping(ways, Inside(timetable))),
         fares=open_network_fares(folder, tariffs),
         refunds=RefundRules.from_folder(tariffs) if tariffs.is_dir() else None,
         ways=ways,

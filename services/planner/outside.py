@@ -23,6 +23,7 @@ from routing.streets.near import list_access_near
 from routing.streets.street_ways import StreetWays
 from routing.streets.ways import DEFAULT_SPEED_M_S, ON_FOOT, BeelineWays, Manner, Profile, Way, Ways
 from routing.timetable import Timetable
+from services.planner.inside import Inside
 
 ON_A_BIKE = Manner(profile=Profile.BIKE)
 
@@ -73,27 +74,42 @@ class Outside:
     ways: Ways = field(default_factory=BeelineWays)
     manners: Manners = USUAL
     find: Find | None = field(default=None, compare=False)
+    inside: Inside | None = field(default=None, compare=False)
 
     @classmethod
-    def keeping(cls, ways: Ways) -> "Outside":
+    def keeping(cls, ways: Ways, inside: Inside | None = None) -> "Outside":
         """One that keeps the last ways it found: several journeys of an answer begin with the same walk."""
-        return cls(ways, find=lru_cache(maxsize=_FOUND_KEPT)(partial(_find, ways)))
+        return cls(ways, find=lru_cache(maxsize=_FOUND_KEPT)(partial(_find, ways)), inside=inside)
 
     def going(self, manners: Manners) -> "Outside":
         """The same ways in another manner."""
         return self if manners == self.manners else replace(self, manners=manners)
 
     def list_access(self, timetable: Timetable, point: Point, *, is_egress: bool) -> list[Access]:
-        """The stops near a point."""
-        return list_access_near(
-            self.ways, timetable, *point, manner=self.manners.on_foot, is_egress=is_egress
+        """The stops near a point, through entrances where the feed says how stations are entered."""
+        near = list_access_near(
+            self.ways, timetable, *point, manner=self.manners.on_foot.on_streets, is_egress=is_egress
         )
+        if self.inside is None:
+            return near
+        ways = [way for way in near if not self.inside.is_gated(way.stop)]
+        entered = self.inside.find_ways(self.ways, point, self.manners.on_foot, is_egress=is_egress)
+        return [*ways, *(Access(stop=stop, walk_s=walk_s) for stop, walk_s in entered.items())]
+
+    def find_access_s(self, point: Point, stop: int, place: Point, *, is_egress: bool) -> int | None:
+        """What `list_access` says of this stop, which is at `place`; None where there is no such way."""
+        if self.inside is not None and self.inside.is_gated(stop):
+            return self.inside.find_ways(self.ways, point, self.manners.on_foot, is_egress=is_egress).get(
+                stop
+            )
+        way = self.find_walk(place, point) if is_egress else self.find_walk(point, place)
+        return None if way is None else way.seconds
 
     def list_on_streets(self, points: Sequence[Point], within_m: float) -> list[bool]:
         """Of each point, whether a street that may be walked is so near; True where no streets are loaded."""
         if not isinstance(self.ways, StreetWays):
             return [True] * len(points)
-        found = list_distances_m(self.ways.graph, points, self.manners.on_foot.profile)
+        found = list_distances_m(self.ways.graph, points, self.manners.on_foot.on_streets.profile)
         return [metres is not None and metres <= within_m for metres in found]
 
     def is_near(self, point: Point, lat: Floats, lon: Floats, *, limit_s: int) -> npt.NDArray[np.bool_]:
@@ -114,7 +130,12 @@ class Outside:
     ) -> Int32:
         """int32[n]: seconds to walk from the point to each (to it, if is_backwards), or BEYOND."""
         return self.ways.measure(
-            *point, lat, lon, manner=self.manners.on_foot, limit_s=limit_s, is_backwards=is_backwards
+            *point,
+            lat,
+            lon,
+            manner=self.manners.on_foot.on_streets,
+            limit_s=limit_s,
+            is_backwards=is_backwards,
         ).seconds
 
     def rides_s(
@@ -133,7 +154,7 @@ class Outside:
 
     def find_walk(self, start: Point, goal: Point) -> Way | None:
         """The way on foot; None where there is none."""
-        return (self.find or partial(_find, self.ways))(start, goal, self.manners.on_foot)
+        return (self.find or partial(_find, self.ways))(start, goal, self.manners.on_foot.on_streets)
 
     def find_ride(self, start: Point, goal: Point) -> Way | None:
         """The way by bike; None where there is none."""

@@ -1,8 +1,11 @@
 """What a search for one place and one for all have in common: what may be ridden, and how one changes."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from maas.journeys import Mode
+from routing.streets.ways import Profile
 from routing.transfer_rules import TransferRule
 from services.planner.modes import MotisMode, modes_meant
 from services.planner.outside import Manners, choose_manners
@@ -20,6 +23,12 @@ from services.planner.parameters import (
 )
 from services.platform.problem import Problem
 
+PedestrianProfile = Annotated[
+    Literal["FOOT", "WHEELCHAIR", "PRAM"],
+    Field(description="PRAM, without stairs and escalators, does not belong to the MOTIS API."),
+]
+PROFILES = {"FOOT": Profile.WALK, "WHEELCHAIR": Profile.WHEELCHAIR, "PRAM": Profile.PRAM}
+
 
 class RideQuery(MotisQuery):
     """A query about journeys on scheduled vehicles."""
@@ -32,6 +41,7 @@ class RideQuery(MotisQuery):
     require_bike_transport: bool = False
     max_matching_distance: MatchingDistance = MATCHED_M
     use_routed_transfers: bool = False
+    pedestrian_profile: PedestrianProfile = "FOOT"
     pedestrian_speed: WalkingSpeed | None = None
     cycling_speed: CyclingSpeed | None = None
     language: Languages = ()
@@ -44,7 +54,11 @@ class RideQuery(MotisQuery):
     @property
     def manners(self) -> Manners:
         """How somebody goes outside vehicles."""
-        return choose_manners(walking_m_s=self.pedestrian_speed, cycling_m_s=self.cycling_speed)
+        return choose_manners(
+            profile=PROFILES[self.pedestrian_profile],
+            walking_m_s=self.pedestrian_speed,
+            cycling_m_s=self.cycling_speed,
+        )
 
     @property
     def matching_m_max(self) -> float | None:

@@ -437,7 +437,13 @@ def list_ways(network: Network, end: End, limits: Limits = ANY, *, is_egress: bo
         point = (end.place.lat, end.place.lon)
         return outside.list_access(network.router.timetable, point, is_egress=is_egress)
     timetable = network.variants.get(network.router, manner=limits.manners.on_foot).timetable
-    return list_egress(timetable, end.stops) if is_egress else list_access(timetable, end.stops)
+    ways = list_egress(timetable, end.stops) if is_egress else list_access(timetable, end.stops)
+    inside = network.teller.outside.inside
+    return (
+        ways
+        if inside is None
+        else inside.keep_entered(ways, limits.manners.on_foot.profile, is_egress=is_egress)
+    )
 
 
 def _find_walk(

@@ -1,8 +1,9 @@
 """Routers of one network for searches that may not use all of it, or not as fast.
 
-Idea      How somebody walks (routing/pacing.py), shared bikes between rides (bikes/between.py), which modes
-          are ridden (mode_filter.py) and how long interchanges take (routing/transfer_rules.py) each make
-          another router of the same arrays, in this order. The last few are kept.
+Idea      How somebody goes (routing/pacing.py; in a wheelchair or with a pram routing/profiles.py), shared
+          bikes between rides (bikes/between.py), which modes are ridden (mode_filter.py) and how long
+          interchanges take (routing/transfer_rules.py) each make another router of the same arrays, in this
+          order. The last few are kept.
 """
 
 from collections import OrderedDict
@@ -13,9 +14,11 @@ from maas.journeys import Mode
 from routing.added_walks import build_with_walks
 from routing.pacing import build_paced
 from routing.raptor import Router
-from routing.streets.ways import ON_FOOT, Manner
+from routing.streets.ways import ON_FOOT, Manner, Profile
+from routing.timetable import NO
 from routing.transfer_rules import AS_PLANNED, TransferRule, build_with_rule
 from services.planner.bikes.stations import BikeWalks
+from services.planner.inside import Inside
 from services.planner.mode_filter import build_filtered
 from services.planner.modes import is_any_scheduled
 
@@ -29,6 +32,7 @@ class Variants:
     """Routers of one network by what a search keeps to. Safe to use from several threads."""
 
     def __init__(self) -> None:
+        self.inside: Inside | None = None
         self._routers: OrderedDict[_Key, Router] = OrderedDict()
         self._lock = Lock()
 
@@ -56,9 +60,7 @@ class Variants:
             # The plain one of a manner is kept too: walks are told from it, whatever is ridden.
             found = router
             if manner != ON_FOOT:
-                found = self._keep(
-                    (manner, None, None, False, AS_PLANNED), lambda: build_paced(router, manner)
-                )
+                found = self._keep((manner, None, None, False, AS_PLANNED), lambda: self._go(router, manner))
             if bike_walks is not None:
                 paced = found
                 found = self._keep(
@@ -70,6 +72,14 @@ class Variants:
                 (manner, bike_walks, wanted, takes_bikes, rule),
                 lambda: _vary(found, wanted, takes_bikes=takes_bikes, rule=rule),
             )
+
+    def _go(self, router: Router, manner: Manner) -> Router:
+        """For who goes in this manner; in a wheelchair without trips that are said to take none."""
+        if manner.profile is Profile.WALK or self.inside is None:
+            return build_paced(router, manner)
+        found = self.inside.build_router(router, manner)
+        has_barred = manner.profile is Profile.WHEELCHAIR and (router.timetable.trips.wheelchairs == NO).any()
+        return build_filtered(found, None, takes_wheelchairs=True) if has_barred else found
 
     def _keep(self, key: _Key, build: Callable[[], Router]) -> Router:
         """The router of that key, built if it is not there. The lock is held."""

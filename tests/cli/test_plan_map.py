@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from services.cli.plan_map import HEIGHT, WIDTH, draw_map, draw_page, frame_of
-from services.planner.polyline import encode_polyline
+from services.platform.polyline import encode_polyline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from routing.streets.compiling import compile_streets
 from routing.streets.graph import open_streets
+from routing.streets.rules import PROFILES
 from routing.streets.street_ways import StreetWays
 from routing.streets.ways import Profile
 from tests.oracles.streets import Pace, PlainMap, PlainStreets, PlainWay
@@ -61,7 +62,7 @@ BY_TAGS = {frozenset(sort.tags.items()): sort for sort in SORTS}
 
 THINGS: list[tuple[dict[str, str], frozenset[Profile]]] = [
     ({"barrier": "bollard"}, frozenset()),
-    ({"barrier": "gate", "access": "no"}, frozenset(Profile)),
+    ({"barrier": "gate", "access": "no"}, frozenset(PROFILES)),
     ({"barrier": "gate", "access": "private", "foot": "yes"}, frozenset()),
     ({"barrier": "stile"}, frozenset({Profile.WHEELCHAIR, Profile.BIKE})),
     ({"barrier": "kerb", "kerb": "raised"}, frozenset({Profile.WHEELCHAIR})),

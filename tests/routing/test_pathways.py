@@ -1,5 +1,6 @@
 """Ways inside stations: against shortest paths over the rows themselves, and on a station one can draw."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -17,18 +18,12 @@ from routing.build import compile_timetable
 from routing.footpaths import WalkOptions
 from routing.journey import find_walk_s
 from routing.kernels.arrays import NOT_REACHED
-from routing.pathways import fit_walks
-from routing.profiles import (
-    build_for_profile,
-    find_way_s,
-    is_entered,
-    list_ways_near,
-    measure_timetable,
-)
+from routing.pathways import StationTimes
+from routing.profiles import build_for_profile, is_entered, list_ways_through_entrances, measure_timetable
 from routing.raptor import Query, Router
-from routing.streets.ways import Profile
+from routing.streets.ways import BEYOND, Manner, Profile
 from routing.strings import find_string
-from routing.timetable import Timetable, mirror_walks
+from routing.timetable import Timetable, Walked
 from tests.oracles.journeys import PlainWorld, latest
 from tests.oracles.stations import shortest
 from tests.routing.test_search import DAY_S, RIDES_MAX, ends, expect_earliest, local, shifted
@@ -74,15 +69,30 @@ def stop_of(timetable: Timetable, name: str) -> int:
     return stop
 
 
+def ids_of(timetable: Timetable, names: Iterable[str]) -> set[int]:
+    found = {find_string(timetable.pathway_ids, f"lit:{name}") for name in names}
+    return {each for each in found if each is not None}
+
+
+def going(timetable: Timetable, profile: Profile, closed: tuple[str, ...] = ()) -> Router:
+    times = measure_timetable(timetable, profile, ids_of(timetable, closed))
+    router = Router(timetable, bounds=build_bounds(timetable))
+    return build_for_profile(router, measure_timetable(timetable), times, Manner(profile=profile))
+
+
 def walk_s(
     timetable: Timetable, profile: Profile, source: str, target: str, closed: tuple[str, ...] = ()
 ) -> int | None:
-    ids = [find_string(timetable.pathway_ids, f"lit:{each}") for each in closed]
-    planned = measure_timetable(timetable)
-    times = measure_timetable(timetable, profile, ids)
-    walks = fit_walks(timetable.walks, planned, times, profile=profile, extra_s=EXTRA_S)
-    fitted = replace(timetable, walks=walks, mirror_walks=mirror_walks(walks))
+    fitted = going(timetable, profile, closed).timetable
+    fitted.check()
     return find_walk_s(fitted, stop_of(timetable, source), stop_of(timetable, target))
+
+
+def enter(
+    timetable: Timetable, times: StationTimes, *, outside_s: int, is_egress: bool = False
+) -> dict[int, int]:
+    outside = np.full(len(times.entrances), outside_s, dtype=np.int32)
+    return list_ways_through_entrances(timetable, times, outside, is_egress=is_egress)
 
 
 def test_a_walker_takes_the_shortest_way_and_not_a_flat_three_minutes() -> None:
@@ -135,34 +145,22 @@ def test_what_is_closed_is_gone_round_and_a_told_time_grows_by_as_much() -> None
 
 def test_a_door_leads_through_the_entrance() -> None:
     timetable = three_levels()
-    p1, door = stop_of(timetable, "P1"), (35.001, 139.700)
-    ways = {
-        profile: {
-            way.stop: way.walk_s
-            for way in list_ways_near(
-                timetable, measure_timetable(timetable, profile), profile, *door, is_egress=False
-            )
-        }
-        for profile in (Profile.WALK, Profile.WHEELCHAIR)
-    }
-    # The door is at the entrance: 30 s of stairs and 40 steps; or two lifts.
-    assert ways[Profile.WALK][p1] == 30 + 24
-    assert ways[Profile.WHEELCHAIR][p1] == 50 + 45
-    times = measure_timetable(timetable, Profile.WHEELCHAIR)
-    assert find_way_s(timetable, times, Profile.WHEELCHAIR, door, p1, is_egress=True) == 95
+    p1 = stop_of(timetable, "P1")
+    on_foot, by_lift = (measure_timetable(timetable, each) for each in (Profile.WALK, Profile.WHEELCHAIR))
+    # 100 s to the entrance; 30 s of stairs and 40 steps, or two lifts.
+    assert enter(timetable, on_foot, outside_s=100)[p1] == 100 + 30 + 24
+    assert enter(timetable, by_lift, outside_s=100)[p1] == 100 + 50 + 45
+    assert enter(timetable, by_lift, outside_s=100, is_egress=True)[p1] == 100 + 50 + 45
+    assert enter(timetable, by_lift, outside_s=BEYOND) == {}
 
 
 def test_a_platform_that_no_entrance_leads_to_is_not_offered() -> None:
     timetable = three_levels()
-    closed = [find_string(timetable.pathway_ids, "lit:p1lift")]
-    times = measure_timetable(timetable, Profile.WHEELCHAIR, closed)
+    times = measure_timetable(timetable, Profile.WHEELCHAIR, ids_of(timetable, ["p1lift"]))
     p1, p2, q = (stop_of(timetable, name) for name in ("P1", "P2", "Q"))
-    ways = list_ways_near(timetable, times, Profile.WHEELCHAIR, 35.0, 139.7, is_egress=False)
-    assert p2 in {way.stop for way in ways}
-    assert p1 not in {way.stop for way in ways}
+    assert enter(timetable, times, outside_s=0).keys() == {p2}
     assert not is_entered(times, p1, is_egress=False)
     assert is_entered(times, q, is_egress=False)
-    assert find_way_s(timetable, times, Profile.WHEELCHAIR, (35.0, 139.7), p1, is_egress=False) is None
 
 
 def test_a_boarding_area_is_its_platform_and_an_exit_leads_out_only() -> None:
@@ -188,8 +186,7 @@ def test_a_boarding_area_is_its_platform_and_an_exit_leads_out_only() -> None:
 def test_a_feed_without_pathways_has_no_nodes_and_the_same_walks() -> None:
     timetable = compiled("stops A B\nt 8:00 8:10\nwalk A B 60")
     assert len(timetable.nodes.stops) == len(timetable.pathways.sources) == 0
-    router = Router(timetable)
-    assert build_for_profile(router, measure_timetable(timetable), Profile.WALK).router is router
+    assert not measure_timetable(timetable).is_gated.any()
 
 
 # Random stations -------------------------------------------------------------------------------------------
@@ -239,8 +236,7 @@ def test_ways_are_the_shortest_over_the_rows(
     closed = data.draw(st.sets(st.sampled_from([row["id"] for row in rows]), max_size=3))
     timetable = compile_timetable([station_of(rows)], version="v", options=BuildOptions())[0]
     timetable.check()
-    ids = {find_string(timetable.pathway_ids, f"lit:{each}") for each in closed}
-    times = measure_timetable(timetable, Profile(profile), ids)
+    times = measure_timetable(timetable, Profile(profile), ids_of(timetable, closed))
     wanted = shortest(rows, profile, closed)
     names = {stop_of(timetable, place): place for place in PLACES[:3]}
     told = dict(zip(times.pairs.tolist(), times.pair_s.tolist(), strict=True))
@@ -262,7 +258,7 @@ def test_ways_are_the_shortest_over_the_rows(
 
 
 def in_wheelchair(world: PlainWorld, barred: frozenset[int]) -> PlainWorld:
-    """Half as long again on foot, and nobody in or out at barred stops."""
+    """Half as long again between stops, and nobody in or out at barred stops."""
     trips = [
         replace(
             trip,
@@ -277,7 +273,6 @@ def in_wheelchair(world: PlainWorld, barred: frozenset[int]) -> PlainWorld:
         world,
         trips=trips,
         walks={pair: ceil(walk_s * 3 / 2) for pair, walk_s in world.walks.items()},
-        changes={stop: ceil(change_s * 3 / 2) for stop, change_s in world.changes.items()},
     )
 
 
@@ -290,9 +285,13 @@ def test_wheelchair_searches_equal_the_oracle(world: PlainWorld, data: st.DataOb
     for stop in barred:
         if (at_stop := local(timetable, stop)) is not None:
             told[at_stop] = 2
-    timetable = replace(timetable, stops=timetable.stops._replace(wheelchairs=told))
-    base = Router(timetable, bounds=build_bounds(timetable))
-    router = build_for_profile(base, measure_timetable(timetable), Profile.WHEELCHAIR).router
+    # All of each footpath is walked.
+    timetable = replace(
+        timetable,
+        stops=timetable.stops._replace(wheelchairs=told),
+        walked=Walked(timetable.walks.walk_s.copy()),
+    )
+    router = going(timetable, Profile.WHEELCHAIR)
     router.timetable.check()
     source = data.draw(st.integers(0, world.stop_count - 1))
     target = data.draw(st.integers(0, world.stop_count - 1).filter(lambda stop: stop != source))

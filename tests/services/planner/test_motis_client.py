@@ -125,7 +125,7 @@ async def test_the_client_gets_what_it_asks_for(answers: dict[str, Any]) -> None
         "providerGroups": [], "providers": [], "stations": [], "vehicles": [], "zones": [],
     }  # fmt: skip
     assert (refused["status"], "data" in refused) == (422, False)
-    assert "pedestrianProfile" in refused["error"]["error"]
+    assert "passengers" in refused["error"]["error"]
 
 
 @pytest.mark.real

@@ -74,6 +74,10 @@ def test_what_is_not_offered_says_why(name: str) -> None:
     # Searches offer some that reach does not.
     is_of_plan = name in {field.alias for field in PlanQuery.model_fields.values()}
     query, ends = (ReachQuery, {"one": "都庁前", "maxTravelTime": "30"}) if is_of_plan else (PlanQuery, ENDS)
+    if name == "pedestrianProfile":
+        # Walks alone are told for those on foot.
+        one_to_many = {"one": "35.6;139.7", "many": "35.7;139.7", "mode": "WALK", "max": "900"}
+        query, ends = OneToManyQuery, one_to_many | {"maxMatchingDistance": "250", "arriveBy": "false"}
     with pytest.raises(ValueError, match="not offered") as refused:
         query.model_validate(ends | {name: "something else"})
     assert row.reason in str(refused.value)

@@ -48,6 +48,6 @@ await ask("oneToMany", {
 await ask("stops", box);
 await ask("trips", { ...box, zoom: 14, startTime: time, endTime: "2026-05-20T20:02:00+09:00" });
 await ask("rentals", {});
-await ask("refused", { fromPlace: from.id, toPlace: to.id, pedestrianProfile: "WHEELCHAIR" }, "plan");
+await ask("refused", { fromPlace: from.id, toPlace: to.id, passengers: 2 }, "plan");
 
 console.log(JSON.stringify(answers));
