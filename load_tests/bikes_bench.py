@@ -43,8 +43,9 @@ from maas.sharing.gbfs import open_document
 from maas.sharing.geofences import Geofences, Zone, read_geofences
 from maas.sharing.records import VehicleType
 from services.planner.bikes.stations import NO_BIKES, BikeStations
+from services.planner.limits import Limits
 from services.planner.network import Network
-from services.planner.search import Limits, search
+from services.planner.search import search
 
 WORKLOAD = "bikes-1"
 VEHICLES, UPDATES, TIMES, SEED = 20_000, 5, 3, 1

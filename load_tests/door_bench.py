@@ -55,9 +55,11 @@ from routing.streets.ways import BeelineWays, Ways
 from routing.timetable import open_timetable
 from services.planner.bikes.stations import NO_BIKES, BikeStations
 from services.planner.bikes.ways import list_rental_ways
+from services.planner.limits import Limits
 from services.planner.network import Network, open_network
 from services.planner.outside import Outside
-from services.planner.search import Answer, Limits, search
+from services.planner.search import search
+from services.planner.sought import Answer
 
 WORKLOAD, STREETS_WORKLOAD = "door-1", "door-streets-1"
 QUERIES, TIMES, SEED = 100, 3, 1

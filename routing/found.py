@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from routing.cancellations import Cancellations
-from routing.journey import Access, FoundJourney, Ride
+from routing.journey import Access, FoundJourney, Ride, find_walk_s
 from routing.kernels.arrays import (
     ACCESS,
     EGRESS_STOP,
@@ -55,20 +55,29 @@ def read_journeys(
     journeys = []
     for journey in found.journeys[:count].tolist():
         rows = found.rides[journey[RIDE_BEGIN] : journey[RIDE_END]].tolist()
-        rides = [_read_ride(timetable, window, row) for row in rows]
-        if window.is_mirrored:
-            egress = ends.egress[journey[ACCESS]]
-            access = _nearest(ends.access, journey[EGRESS_STOP])
-            rides.reverse()
-        else:
-            access = ends.access[journey[ACCESS]]
-            egress = _nearest(ends.egress, journey[EGRESS_STOP])
-        journeys.append(_found(timetable, window.day, access, rides, egress))
+        begins, ends_ = (ends.egress, ends.access) if window.is_mirrored else (ends.access, ends.egress)
+        last = _nearest(ends_, journey[EGRESS_STOP])
+        journeys.append(read_journey(timetable, window, begins[journey[ACCESS]], rows, last))
     return journeys
 
 
-def tidy(timetable: Timetable, cancellations: Cancellations, path: FoundJourney) -> FoundJourney:
-    """Change where least is ridden; the vehicles, the departure and the arrival stay."""
+def read_journey(
+    timetable: Timetable, window: Window, first: Access, rows: Sequence[Sequence[int]], last: Access
+) -> FoundJourney:
+    """A journey of these rows of `Found.rides`, between these ways; if mirrored, turned round."""
+    rides = [_read_ride(timetable, window, row) for row in rows]
+    if window.is_mirrored:
+        return _found(timetable, window.day, last, rides[::-1], first)
+    return _found(timetable, window.day, first, rides, last)
+
+
+def tidy(
+    timetable: Timetable, cancellations: Cancellations, path: FoundJourney, *, is_frugal: bool = False
+) -> FoundJourney:
+    """Change where least is ridden; the vehicles, the departure and the arrival stay.
+
+    `is_frugal`: and no change is longer on foot than before.
+    """
     rides = list(path.rides)
     change = np.empty(2, dtype=np.int32)
     for i in range(len(rides) - 1):
@@ -85,6 +94,7 @@ def tidy(timetable: Timetable, cancellations: Cancellations, path: FoundJourney)
             timetable.walks,
             (first.line, first.run, shift_1, first.board, position_to),
             (second.line, second.run, shift_2, position_from, second.alight),
+            change_walk_s(timetable, first, second) if is_frugal else int(NOT_REACHED),
             change,
         )
         assert cost != NOT_REACHED, "the interchange found by the search is one of those tried"
@@ -102,6 +112,16 @@ def tidy(timetable: Timetable, cancellations: Cancellations, path: FoundJourney)
             alight=second.alight,
         )
     return _found(timetable, path.day, path.access, rides, path.egress)
+
+
+def change_walk_s(timetable: Timetable, before: Ride, after: Ride) -> int:
+    """The seconds on foot between two rides of a journey; none at one stop."""
+    lines = timetable.lines
+    source = int(lines.stops[int(lines.stop_offsets[before.line]) + before.alight])
+    target = int(lines.stops[int(lines.stop_offsets[after.line]) + after.board])
+    walk_s = find_walk_s(timetable, source, target)
+    assert walk_s is not None, "an interchange is a footpath"
+    return walk_s
 
 
 def _read_ride(timetable: Timetable, window: Window, row: Sequence[int]) -> Ride:

@@ -211,7 +211,7 @@ class Router:
             self.find_range(query, 3600)
         change = np.empty(2, dtype=np.int32)
         first, second = (0, 0, 0, 0, 2), (0, 0, 0, 0, 1)
-        best_interchange(self.timetable.lines, self.timetable.walks, first, second, change)
+        best_interchange(self.timetable.lines, self.timetable.walks, first, second, int(NOT_REACHED), change)
 
     # Searches ----------------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Router:
         )
         while found:
             best_s = min(path.arrives_s for path in found)
-            if best_s < (end_s := self._start_s(day + after + 1, day)):
+            if best_s < (end_s := self.get_start_s(day + after + 1, day)):
                 break
             after += 1 + (best_s - end_s) // DAY_S
             found = self.run(query, Window(day, before, after, is_mirrored=False), _instants(time_s))
@@ -248,7 +248,7 @@ class Router:
         )
         while found:
             best_s = max(path.departs_s for path in found)
-            if best_s >= (begin_s := self._start_s(day - reach, day)):
+            if best_s >= (begin_s := self.get_start_s(day - reach, day)):
                 break
             reach += 1 + (begin_s - best_s) // DAY_S
             window = Window(day, reach + overhang, 0, is_mirrored=True)
@@ -290,9 +290,9 @@ class Router:
         found, reach = self._look_further(find, is_last=is_last)
         while found and not is_last(reach):
             if is_mirrored:
-                missing_s = self._start_s(day - reach, day) - min(path.departs_s for path in found)
+                missing_s = self.get_start_s(day - reach, day) - min(path.departs_s for path in found)
             else:
-                missing_s = max(path.arrives_s for path in found) - self._start_s(day + reach + 1, day) + 1
+                missing_s = max(path.arrives_s for path in found) - self.get_start_s(day + reach + 1, day) + 1
             if missing_s <= 0:
                 break
             reach += 1 + missing_s // DAY_S
@@ -385,7 +385,7 @@ class Router:
             self._starts[day] = int(service_day_start(self.timetable, day).timestamp())
         return self._starts[day]
 
-    def _start_s(self, day: int, searched: int) -> int:
+    def get_start_s(self, day: int, searched: int) -> int:
         """A service day's start, in seconds after the start of the day searched."""
         return self._day_start(day) - self._day_start(searched)
 
@@ -397,7 +397,7 @@ class Router:
                 self._laid_out.move_to_end(window)
                 return known
         laid_out = self.sides[window.is_mirrored].layout.lay_out(
-            self.cancellations, window, lambda day: self._start_s(day, window.day)
+            self.cancellations, window, lambda day: self.get_start_s(day, window.day)
         )
         with self._lock:
             self._laid_out[window] = laid_out

@@ -8,6 +8,8 @@ Idea      Both vehicles are fixed, so try every pair of stops where one can chan
 Twin      tests/oracles/journeys.py
 """
 
+# ruff: noqa: PLR0917 - compiled functions are called by position
+
 import numba
 
 from routing.kernels.arrays import MAY_ALIGHT, MAY_BOARD, NOT_REACHED, Int32, Lines, Walks
@@ -19,6 +21,7 @@ def best_interchange(
     walks: Walks,
     first: tuple[int, int, int, int, int],
     second: tuple[int, int, int, int, int],
+    walk_s_max: int,
     change: Int32,
 ) -> int:
     """Choose where to alight from the first run and board the second.
@@ -26,6 +29,7 @@ def best_interchange(
     lines, walks  see arrays.py
     first   (line, run, shift_s, position boarded at, the position after the last it may be ridden to)
     second  (line, run, shift_s, the first position it may be boarded at, position alighted at)
+    walk_s_max  footpaths that take longer are not taken; NOT_REACHED: any is
     change  int32[2]  written: the position to alight at on the first, to board at on the second
     Returns the cost in seconds; NOT_REACHED (and `change` untouched) if no change is possible
     """
@@ -52,7 +56,7 @@ def best_interchange(
             is_same = w == walks.offsets[stop] - 1
             target = stop if is_same else walks.targets[w]
             walk_s = walks.change_s[stop] if is_same else walks.walk_s[w]
-            if walk_s == NOT_REACHED:
+            if walk_s == NOT_REACHED or (not is_same and walk_s > walk_s_max):
                 continue
             for q in range(position_from, alight):
                 if lines.stops[stops_2 + q] != target or not lines.flags[stops_2 + q] & MAY_BOARD:

@@ -106,7 +106,7 @@ def search(
     Returns   how many; -1 if `found` is too small for them
     Requires  Timetable.check; shifted times stay well inside int32 (a few weeks)
     """
-    _look_from_goal(bounds, gain_s, egress, workspace)
+    look_from_goal(bounds, gain_s, egress, workspace)
     fewest = _fewest_rides(walks.change_s, access[0], workspace.to_goal[RIDES_TO_GOAL], ride_count_max)
     _limit(workspace.goal, latest_s + 1)
     # An arrival must be found out first where none is known.
@@ -218,9 +218,7 @@ def _clear_goal(goal: Int32) -> None:
 
 
 @inner(nogil=True, cache=True)
-def _look_from_goal(
-    bounds: BoundRows, gain_s: int, egress: tuple[Int32, Int32], workspace: Workspace
-) -> None:
+def look_from_goal(bounds: BoundRows, gain_s: int, egress: tuple[Int32, Int32], workspace: Workspace) -> None:
     """Write egress_s, and the least time and the fewest rides from every stop to the goal."""
     for e in range(len(egress[0])):
         stop, walk_s = egress[0][e], egress[1][e]

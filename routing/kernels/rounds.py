@@ -244,7 +244,7 @@ def _queue_instances(  # noqa: C901 - one loop, compiled
 
 
 @inner(nogil=True, cache=True)
-def _catch(
+def catch(
     departures: Int32,
     shifts_s: Int32,
     begin: int,
@@ -345,7 +345,7 @@ def _ride(  # noqa: C901, PLR0912, PLR0915 - one loop; a call a position costs m
                     )
                     shift_to = shift
                 if is_earlier:
-                    shift, run = _catch(
+                    shift, run = catch(
                         departures,
                         shifts_s,
                         time_begin + position,

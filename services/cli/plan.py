@@ -44,6 +44,9 @@ def plan(
     at: Annotated[str, typer.Option(help="Local time, such as 2026-05-20T20:00; default: now.")] = "",
     arrive_by: Annotated[bool, typer.Option("--arrive-by", help="Be there by --at.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="The cheapest journey first.")] = False,
+    fewest_steps: Annotated[
+        bool, typer.Option("--fewest-steps", help="The journey that is least on foot first.")
+    ] = False,
     bike: Annotated[bool, typer.Option("--bike", help="Shared bikes too, where walks are.")] = False,
     bike_between: Annotated[
         bool, typer.Option("--bike-between", help="Shared bikes between two rides too.")
@@ -61,6 +64,7 @@ def plan(
       maas plan 都庁前 大島 --at 2026-05-20T20:00
       maas plan Tochomae Takeshiba --language en
       maas plan 都庁前 竹芝 --cheapest
+      maas plan 都庁前 竹芝 --fewest-steps
       maas plan 35.6896,139.6923 竹芝 --bike --bike-between
       maas plan 都庁前 大島 --map journeys.svg
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
@@ -75,8 +79,10 @@ def plan(
         "arriveBy": "true" if arrive_by else "false",
         "numItineraries": str(count),
     }
-    if cheapest:
-        query["rank"] = "price"
+    if cheapest and fewest_steps:
+        raise CommandFailed("--cheapest and --fewest-steps: one of them decides the order. Leave one out.")
+    if cheapest or fewest_steps:
+        query["rank"] = "price" if cheapest else "walking"
     if bike:
         query |= dict.fromkeys(("preTransitModes", "postTransitModes", "directModes"), "WALK,RENTAL")
     if bike_between:
@@ -140,6 +146,10 @@ def print_plan(answer: dict[str, Any], console: Console) -> None:
     console.print(f"[bold]{escape(answer['from']['name'])} → {escape(answer['to']['name'])}[/bold]")
     for itinerary in [*answer["direct"], *answer["itineraries"]]:
         console.print(_table(itinerary))
+    if ranking := answer.get("ranking"):
+        console.print(
+            f"{'Proven' if ranking['isProven'] else 'Not proven'}: {ranking['reason']}", soft_wrap=True
+        )
     if not answer["direct"] and not answer["itineraries"]:
         console.print("No journey in the two weeks around that time. Try other places or another day.")
 

@@ -17,11 +17,13 @@ from maas.ports import PriceWorlds
 from maas.prices import FareComponent, FareMedium, JourneyPrice, RiderCategory
 from payments.money import JPY, Money
 from services.planner.bikes.following import BikesNow
+from services.planner.limits import ANY, Limits
 from services.planner.network import Network, NetworkInForce
 from services.planner.places import End
 from services.planner.pricing import price_worlds
-from services.planner.search import ANY, Answer, Limits, search, search_before
+from services.planner.search import search, search_before
 from services.planner.searches import SearchLog
+from services.planner.sought import Answer
 from services.platform.bus import Envelope
 from services.platform.context import ServiceContext
 

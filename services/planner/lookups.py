@@ -14,11 +14,11 @@ from services.planner.geocoding import (
     list_reverse_geocoded,
 )
 from services.planner.handlers import Planner
+from services.planner.limits import DIRECT_S_MAX
 from services.planner.motis import MotisMessage, PlaceMessage
 from services.planner.moving_trips import MapTripsQuery, SegmentMessage, list_moving
 from services.planner.parameters import MotisQuery
 from services.planner.reach import MINUTES_MAX
-from services.planner.search import DIRECT_S_MAX
 from services.planner.stops import MapStopsQuery, StopMessage, StopQuery, list_map_stops, tell_stop
 from services.planner.trips import TripMessage, TripQuery, tell_trip
 from services.planner.walks import MANY_MAX, DurationMessage, OneToManyQuery, list_walks

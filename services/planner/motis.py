@@ -16,21 +16,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from maas.fares.pass_options import PassOption
 from maas.journeys import Leg, Mode, Place, ServiceAlert, SharedVehicle, list_step_points
-from maas.prices import FareComponent, FareMedium, RiderCategory
 from services.planner.modes import MOTIS_MODES
-from services.planner.pricing import Priced, PricedJourney
+from services.planner.motis_prices import PassOptionMessage, PriceMessage, pass_option_message, price_message
+from services.planner.pricing import PricedJourney
 from services.planner.turns import Direction, list_turns
 from services.platform.polyline import PRECISION, encode_polyline
 
 Accessibility = Literal["ACCESSIBLE", "NOT_ACCESSIBLE"]
-
-
-class Message(BaseModel):
-    """Strict and frozen, in our own REST's style."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MotisMessage(BaseModel):
@@ -151,56 +144,6 @@ class LegMessage(MotisMessage):
     steps: list[StepMessage] | None = None
 
 
-class MoneyMessage(Message):
-    """An amount of money."""
-
-    amount_minor: int
-    currency: str
-
-
-class AddendMessage(Message):
-    """A line of a fare's explanation."""
-
-    text: str
-    text_en: str
-    amount_minor: int
-    rule_id: str
-    valid_from: date
-    source: str
-
-
-class ComponentMessage(Message):
-    """One fare of a price, over the legs with these indices."""
-
-    leg_indices: list[int]
-    product_id: str
-    amount: MoneyMessage
-    fare_class: str | None = None
-    addends: list[AddendMessage]
-
-
-class PriceMessage(Message):
-    """The price for one rider in one medium; an unknown one has no `total`, and `reason` says why."""
-
-    rider: RiderCategory
-    medium: FareMedium
-    total: MoneyMessage | None = None
-    reason: str | None = None
-    components: list[ComponentMessage]
-
-
-class PassOptionMessage(Message):
-    """A pass that covers the legs with these indices: its price, and what an adult pays beside it."""
-
-    product_id: str
-    name: str
-    name_en: str
-    price: MoneyMessage
-    left: MoneyMessage
-    leg_indices: list[int]
-    source: str
-
-
 class ItineraryMessage(MotisMessage):
     """A journey. `is_cheapest` marks the least price among the journeys of one answer."""
 
@@ -217,8 +160,19 @@ class ItineraryMessage(MotisMessage):
     is_cheapest: bool | None = None
 
 
+class RankingMessage(MotisMessage):
+    """What the first journey is the best in, and whether that is proven of more than the journeys told.
+
+    `reason` says what it is proven of, or why it is not. Not of the MOTIS API.
+    """
+
+    criterion: Literal["price", "walking"]
+    is_proven: bool
+    reason: str
+
+
 class PlanMessage(MotisMessage):
-    """The answer of /api/v6/plan."""
+    """The answer of /api/v6/plan. `ranking` is there if another than by arrival was asked for."""
 
     request_parameters: dict[str, str]
     debug_output: dict[str, int]
@@ -228,6 +182,7 @@ class PlanMessage(MotisMessage):
     itineraries: list[ItineraryMessage]
     previous_page_cursor: str
     next_page_cursor: str
+    ranking: RankingMessage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,55 +398,6 @@ def _alert_message(alert: ServiceAlert) -> AlertMessage:
         cause=alert.cause,
         effect=alert.effect,
     )
-
-
-def price_message(priced: Priced) -> PriceMessage:
-    """A price with its explanation."""
-    price = priced.price
-    return PriceMessage(
-        rider=priced.rider,
-        medium=priced.medium,
-        total=_money(price.total.amount_minor, price.total.currency) if price else None,
-        reason=priced.reason,
-        components=[_component_message(component) for component in price.components] if price else [],
-    )
-
-
-def pass_option_message(option: PassOption) -> PassOptionMessage:
-    """A pass for a journey."""
-    return PassOptionMessage(
-        product_id=option.row.pass_id,
-        name=option.row.name,
-        name_en=option.row.name_en,
-        price=_money(option.price_minor, "JPY"),
-        left=_money(option.left_minor, "JPY"),
-        leg_indices=list(option.legs),
-        source=option.row.source,
-    )
-
-
-def _component_message(component: FareComponent) -> ComponentMessage:
-    return ComponentMessage(
-        leg_indices=list(component.leg_indices),
-        product_id=component.product_id,
-        amount=_money(component.amount.amount_minor, component.amount.currency),
-        fare_class=component.fare_class,
-        addends=[
-            AddendMessage(
-                text=addend.text,
-                text_en=addend.text_en,
-                amount_minor=addend.amount_minor,
-                rule_id=addend.rule_id,
-                valid_from=addend.valid_from,
-                source=addend.source,
-            )
-            for addend in component.addends
-        ],
-    )
-
-
-def _money(amount_minor: int, currency: str) -> MoneyMessage:
-    return MoneyMessage(amount_minor=amount_minor, currency=str(currency))
 
 
 def _seconds(start: datetime, end: datetime) -> int:

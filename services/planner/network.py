@@ -21,6 +21,7 @@ from maas.fares.network_fares import NetworkFares, open_network_fares
 from maas.fares.refunds import RefundRules
 from maas.ports import NetworkPort, PublishedNetwork
 from routing.bounds import find_saved_bounds
+from routing.frugal import warm_up_frugal
 from routing.raptor import Router
 from routing.reach import warm_up_reach
 from routing.streets.graph import open_streets
@@ -123,6 +124,7 @@ def open_network(published: PublishedNetwork) -> Network:
     router = Router(timetable, bounds=find_saved_bounds(folder, timetable))
     router.warm_up()
     warm_up_reach(router)
+    warm_up_frugal(router)
     ways = _open_ways(folder)
     # The first call compiles, or loads what was compiled.
     warm_up_ways(ways, float(timetable.stops.lat[0]), float(timetable.stops.lon[0]))

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from maas.journeys import Mode, PlanRequest
 from maas.prices import FareMedium, RiderCategory
+from services.planner.limits import DIRECT_S_MAX, WALK_S_MAX, Limits
 from services.planner.modes import MotisMode
 from services.planner.parameters import Cursor, Modes, PlaceText
 from services.planner.rental_query import RentalQuery
 from services.planner.ride_query import RideQuery
-from services.planner.search import DIRECT_S_MAX, WALK_S_MAX, Limits
 from services.platform.problem import Problem
 
 _PRICED_MIN = 20
@@ -27,8 +27,9 @@ class PlanQuery(RideQuery, RentalQuery):
     """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
 
     `transferModes` WALK,RENTAL takes shared bikes between two rides too. `rank` price puts the journey that
-    is cheapest for `rider` on `medium` first, exactly so over the journeys found. These four do not belong to
-    the MOTIS API.
+    is cheapest for `rider` on `medium` first, exactly so over the journeys found; walking the one least on
+    foot, exactly so of all that are not much later (`ranking` in the answer). These four do not belong to the
+    MOTIS API.
     """
 
     from_place: PlaceText
@@ -52,7 +53,7 @@ class PlanQuery(RideQuery, RentalQuery):
     detailed_legs: bool = True
     detailed_transfers: bool | None = None
     with_fares: bool = True
-    rank: Literal["arrival", "price"] = "arrival"
+    rank: Literal["arrival", "price", "walking"] = "arrival"
     rider: RiderCategory = RiderCategory.ADULT
     medium: FareMedium = FareMedium.APP
 
@@ -75,7 +76,13 @@ class PlanQuery(RideQuery, RentalQuery):
 
     @property
     def limits(self) -> Limits:
-        """What an answer must keep to. Raises Problem for a way to stops that nobody offers."""
+        """What an answer must keep to. Raises Problem for ways or a ranking that nobody offers."""
+        if self.rank == "walking" and self.search_window:
+            raise Problem(
+                "validation_failed",
+                detail="searchWindow: fewest steps are looked for at one hour after another, not in a "
+                "window. Leave it out, and ask for more by numItineraries or pageCursor.",
+            )
         return Limits(
             modes=self.modes,
             duration_s_max=None if self.max_travel_time is None else self.max_travel_time * 60,
@@ -94,6 +101,7 @@ class PlanQuery(RideQuery, RentalQuery):
             egress_rental=self.egress_rental,
             direct_rental=self.direct_rental,
             bikes_between=self._takes_bikes_between(),
+            fewest_steps=self.rank == "walking",
         )
 
     def _takes_bikes_between(self) -> bool:

@@ -15,12 +15,13 @@ from pydantic import Field
 from maas.errors import OutsideFeedDates
 from routing.errors import OutsideDates
 from routing.reach import LIMIT_S_MAX, find_reach
+from services.planner.ends import list_ways, near_ways
+from services.planner.limits import DIRECT_S_MAX, INTERCHANGES_MAX, Limits
 from services.planner.motis import MotisMessage, PlaceMessage, place_message
 from services.planner.network import Network
 from services.planner.parameters import PlaceText
 from services.planner.places import End
 from services.planner.ride_query import RideQuery
-from services.planner.search import DIRECT_S_MAX, INTERCHANGES_MAX, Limits, list_ways, near_ways
 from services.platform.problem import Problem
 
 MINUTES_MAX = LIMIT_S_MAX // 60

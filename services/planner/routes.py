@@ -21,8 +21,9 @@ from services.planner.motis import (
 from services.planner.network import Network
 from services.planner.plan_query import PlanQuery
 from services.planner.pricing import PricedJourney, find_cheapest, price_all, rank_by_price, unpriced
+from services.planner.ranking import tell_ranking
 from services.planner.reach import ReachMessage, ReachQuery, ReachRequest, tell_reach
-from services.planner.search import Answer
+from services.planner.sought import Answer
 from services.platform.clock import Clock
 from services.platform.service import Call, Reply, Route
 
@@ -202,6 +203,7 @@ def _plan_message(query: PlanQuery, request: PlanRequest, answer: Answer) -> Pla
         ],
         previous_page_cursor=f"EARLIER|{int(min(leaving).timestamp())}",
         next_page_cursor=f"LATER|{int((max(leaving) + timedelta(seconds=1)).timestamp())}",
+        ranking=tell_ranking(query.rank, answer),
     )
 
 

@@ -166,6 +166,7 @@ def best_interchange_cost(
     alight: int,
     *,
     check_in_s: int,
+    walk_s_max: int,
 ) -> int | None:
     """The fewest seconds ridden plus twice walked, over all ways to change from trip `first` to `second`.
 
@@ -178,6 +179,8 @@ def best_interchange_cost(
                 continue
             is_same = before.stop == after.stop
             walk_s = world.changes.get(before.stop) if is_same else world.walks.get((before.stop, after.stop))
+            if not is_same and walk_s is not None and walk_s > walk_s_max:
+                continue
             if walk_s is None or before.arrives_s + walk_s + check_in_s > after.departs_s:
                 continue
             ridden = before.arrives_s - first[board].departs_s + second[alight].arrives_s - after.departs_s

@@ -6,11 +6,14 @@ import sys
 import numba
 
 from routing.bounds import build_bounds
-from routing.raptor import Router
-from tests.oracles.journeys import PlainCall, PlainTrip, PlainWorld
+from routing.frugal import SLACK, find_frugal, get_walked_s, limit
+from routing.raptor import Query, Router
+from routing.timetable import Timetable
+from tests.oracles.criteria import best_of, every_arrival
+from tests.oracles.journeys import DAY_S, PlainCall, PlainTrip, PlainWorld
 from tests.routing.test_range import expect_leaving, query, told
 from tests.routing.test_search import expect_earliest, find
-from tests.routing.worlds import compile_world
+from tests.routing.worlds import DAY_COUNT, compile_world
 
 
 def main() -> None:
@@ -24,8 +27,28 @@ def main() -> None:
         asked = query(timetable, 0, 3, 7 * 3600, arrive_by=False)
         if asked is not None:
             journeys = Router(timetable, bounds=build_bounds(timetable)).find_range(asked, 7200)
+            check_frugal(world, timetable, asked)
             assert told(journeys) == expect_leaving(world, 0, 3, 7 * 3600, 7200), seed
     sys.stdout.write("25 worlds agree\n")
+
+
+def check_frugal(world: PlainWorld, timetable: Timetable, asked: Query) -> None:
+    router = Router(timetable, bounds=build_bounds(timetable))
+    plain, found = router.find_journeys(asked), find_frugal(router, asked)
+    got = {(path.arrives_s + DAY_S, len(path.rides), get_walked_s(timetable, path)) for path in found}
+    if not plain:
+        assert not got
+        return
+    limits = limit(plain, SLACK, ride_count_max=asked.ride_count_max, is_mirrored=False)
+    goals = every_arrival(
+        world,
+        {0: [(0, 0)]},
+        {3: [(0, 0)]},
+        7 * 3600 + DAY_S,
+        ride_count_max=asked.ride_count_max,
+        days=range(DAY_COUNT),
+    )
+    assert got == best_of(goals, [int(each) + DAY_S for each in limits.before_s])
 
 
 def random_world(rng: random.Random) -> PlainWorld:

@@ -68,12 +68,14 @@ def test_the_best_interchange_is_the_best_of_all_pairs(world: PlainWorld, data: 
     # Where trips are cancelled, only a stretch of the run may be ridden.
     position_to = data.draw(st.integers(board + 1, count_1))
     position_from = data.draw(st.integers(0, alight - 1))
+    walk_s_max = data.draw(st.sampled_from([int(NOT_REACHED), 0, 60, 300]))
     change = np.full(2, -1, dtype=np.int32)
     got = best_interchange(
         lines,
         timetable.walks,
         (line_1, run_1, 0, board, position_to),
         (line_2, run_2, 0, position_from, alight),
+        walk_s_max,
         change,
     )
     first, second = calls_of(timetable, line_1, run_1), calls_of(timetable, line_2, run_2)
@@ -85,6 +87,7 @@ def test_the_best_interchange_is_the_best_of_all_pairs(world: PlainWorld, data: 
         board,
         alight - position_from,
         check_in_s=check_in_s,
+        walk_s_max=walk_s_max,
     )
     assert got == (NOT_REACHED if expected is None else expected)
     if expected is not None:

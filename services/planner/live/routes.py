@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 from gtfs.realtime import decode_message
 from services.planner.handlers import Planner
 from services.planner.live.store import FRESH_FOR
-from services.planner.motis import Message
+from services.planner.motis_prices import Message
 from services.platform.clock import Clock
 from services.platform.problem import Problem
 from services.platform.service import Call, Route

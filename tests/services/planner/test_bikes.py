@@ -18,8 +18,10 @@ from services.demo.city.tables import list_bike_ports
 from services.planner.bikes.following import KEPT_FOR
 from services.planner.bikes.stations import BikeStations
 from services.planner.bikes.ways import NEAR_MAX, WAY_S, WAY_S_MAX, list_rental_ways
+from services.planner.limits import Limits
 from services.planner.network import Network
-from services.planner.search import Answer, Limits, search
+from services.planner.search import search
+from services.planner.sought import Answer
 from services.platform.clock import FixedClock
 from services.platform.errors import PortUnavailable
 from tests.services.planner.conftest import EVENING, PlanningHouse

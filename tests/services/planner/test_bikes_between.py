@@ -16,8 +16,8 @@ from routing.kernels.arrays import Walks
 from routing.kernels.rentals import Pairs, find_rental_walks
 from services.planner.bikes.between import COUNT_MAX, WAY_S_MAX, find_bike_walks
 from services.planner.bikes.stations import BikeStations
+from services.planner.limits import Limits
 from services.planner.network import Network
-from services.planner.search import Limits
 from tests.oracles.rental_walks import list_rental_walks
 from tests.services.planner.conftest import EVENING, PlanningHouse
 from tests.services.planner.test_bikes import demo_rows, find, get, haversine_m, legs_of, stations

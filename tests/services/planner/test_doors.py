@@ -19,9 +19,10 @@ from routing.build import build_network
 from routing.streets.compiling import compile_streets
 from routing.streets.ways import Manner
 from services.planner.bikes.stations import NO_BIKES, BikeStations
+from services.planner.limits import Limits
 from services.planner.network import Network, open_network
 from services.planner.outside import choose_manners
-from services.planner.search import Limits, search
+from services.planner.search import search
 from services.planner.turns import list_turns
 from services.platform.polyline import decode_polyline
 from tests.services.planner.conftest import EVENING, PlanningHouse

@@ -18,8 +18,8 @@ from services.demo.city.tables import list_bike_ports
 from services.planner.bikes.offers import ANY_RENTAL, RentalFilter
 from services.planner.bikes.stations import VEHICLE_FOR, BikeStations
 from services.planner.bikes.ways import NEAR_MAX, WAY_S_MAX, find_rental, list_rental_ways
+from services.planner.limits import Limits
 from services.planner.network import Network
-from services.planner.search import Limits
 from tests.services.planner.conftest import EVENING, PlanningHouse
 from tests.services.planner.test_bikes import (
     BY_BIKE,

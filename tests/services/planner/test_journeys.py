@@ -15,7 +15,8 @@ from maas.errors import JourneyNotFound, OutsideFeedDates
 from maas.journeys import Journey, Mode, PlanRequest
 from routing.strings import list_strings
 from services.planner.network import Network
-from services.planner.search import Answer, search, search_before
+from services.planner.search import search, search_before
+from services.planner.sought import Answer
 from services.platform.polyline import encode_polyline
 
 EVENING = datetime.fromisoformat("2026-05-20T20:00+09:00")

@@ -19,9 +19,11 @@ from routing.streets.ways import BeelineWays, Manner, Profile
 from routing.strings import list_strings
 from services.planner.bikes.stations import NO_BIKES
 from services.planner.journey_ids import JourneyCode, RentalCode, decode, encode
+from services.planner.limits import Limits
 from services.planner.network import Network, open_network
 from services.planner.outside import USUAL, Manners, choose_manners
-from services.planner.search import Answer, Limits, search
+from services.planner.search import search
+from services.planner.sought import Answer
 from tests.services.planner.conftest import EVENING, PlanningHouse, publish_literal
 from tests.services.planner.test_bikes import BY_BIKE, PIER, STATION, stations
 

@@ -10,13 +10,14 @@ import yaml
 
 from maas.journeys import Mode, PlanRequest
 from services.planner.geocoding import GeocodeQuery, ReverseGeocodeQuery
+from services.planner.limits import Limits
 from services.planner.modes import MOTIS_MODES
 from services.planner.moving_trips import MapTripsQuery
 from services.planner.network import Network
 from services.planner.parameters import NOT_OFFERED, MotisQuery
 from services.planner.plan_query import PlanQuery
 from services.planner.reach import ReachQuery
-from services.planner.search import Limits, search
+from services.planner.search import search
 from services.planner.stops import MapStopsQuery, StopQuery
 from services.planner.trips import TripQuery
 from services.planner.walks import OneToManyQuery

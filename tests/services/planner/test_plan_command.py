@@ -63,6 +63,12 @@ async def test_the_cheapest_comes_first_and_a_pass_that_pays_is_named(planning: 
     assert "Toei one-day pass: ¥100" in shown(ranked)
 
 
+async def test_the_least_on_foot_comes_first_and_is_said_to_be_proven(planning: PlanningHouse) -> None:
+    ranked = await ask_plan(str(planning.house.client.make_url("")), ASKED | {"rank": "walking"})
+    assert "Proven" in shown(ranked)
+    assert ranked["ranking"]["reason"] in shown(ranked).replace("\n", " ")
+
+
 def test_nothing_found_is_said() -> None:
     answer = {"from": {"name": "A"}, "to": {"name": "B"}, "direct": [], "itineraries": []}
     assert "No journey" in shown(answer)

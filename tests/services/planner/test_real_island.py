@@ -12,7 +12,8 @@ from maas.ports import PublishedNetwork
 from maas.prices import FareMedium, RiderCategory
 from routing.build import build_network
 from services.planner.network import Network, open_network
-from services.planner.search import Answer, search
+from services.planner.search import search
+from services.planner.sought import Answer
 from tests.services.planner.conftest import EVENING
 
 pytestmark = pytest.mark.real

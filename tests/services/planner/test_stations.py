@@ -9,10 +9,11 @@ import pytest
 from maas.errors import JourneyNotFound
 from maas.journeys import Journey, Mode, PlanRequest
 from routing.streets.ways import Profile
+from services.planner.limits import Limits
 from services.planner.network import Network, open_network
 from services.planner.outside import choose_manners
 from services.planner.plan_query import PlanQuery
-from services.planner.search import Limits, search
+from services.planner.search import search
 from tests.services.planner.conftest import publish_literal
 
 # At S one changes at P1 for trains from P2: by stairs, or by a lift that takes longer. The door is at the
