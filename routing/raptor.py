@@ -32,7 +32,7 @@ from routing.bounds import Bounds, no_bounds
 from routing.cancellations import Cancellations
 from routing.found import read_journeys, tidy
 from routing.journey import Access, FoundJourney, service_day_start
-from routing.kernels.arrays import NOT_REACHED, BoundRows, Instances, Int32, Lines, Times, Walks
+from routing.kernels.arrays import NOT_REACHED, BoundRows, Found, Instances, Int32, Lines, Times, Walks
 from routing.kernels.interchange import best_interchange
 from routing.kernels.raptor import mark_departures, search
 from routing.live.overlay import Overlay
@@ -173,7 +173,7 @@ class Router:
         day, time_s = self.get_day_second(query.at)
         find = self._arrive_by if query.arrive_by else self._depart_at
         paths = find(query, day, time_s)
-        return [tidy(self.timetable, self.cancellations, path) for path in reversed(paths)]
+        return [self.tidy(path) for path in reversed(paths)]
 
     def find_range(self, query: Query, length_s: int) -> list[FoundJourney]:
         """Journeys than which none leaves later, arrives earlier and has fewer rides. Raises OutsideDates.
@@ -185,7 +185,7 @@ class Router:
         day, time_s = self.get_day_second(query.at)
         found = self._range(query, day, time_s, length_s)
         found.sort(key=lambda path: (path.departs_s, path.arrives_s))
-        return [tidy(self.timetable, self.cancellations, path) for path in found]
+        return [self.tidy(path) for path in found]
 
     def get_day_second(self, at: datetime) -> tuple[int, int]:
         """The day that `at` is in, as an index, and the seconds from its start. Raises OutsideDates."""
@@ -335,7 +335,7 @@ class Router:
         if not len(departs_s):
             return []
         side, instances = self.sides[window.is_mirrored], self.get_instances(window)
-        access, egress = ends_of(query, is_mirrored=window.is_mirrored)
+        access, egress = self.kernel_ends(query, is_mirrored=window.is_mirrored)
         rides = ride_count_max or query.ride_count_max
         times = 1
         while True:
@@ -356,8 +356,20 @@ class Router:
                     found,
                 )
             if count >= 0:
-                return read_journeys(self.timetable, window, query, found, count)
+                return self.read(query, window, found, count)
             times *= 4
+
+    def kernel_ends(self, query: Query, *, is_mirrored: bool) -> tuple[Ends, Ends]:
+        """Where the kernel begins and ends."""
+        return ends_of(query, is_mirrored=is_mirrored)
+
+    def read(self, query: Query, window: Window, found: Found, count: int) -> list[FoundJourney]:
+        """The journeys that the kernel wrote."""
+        return read_journeys(self.timetable, window, query, found, count)
+
+    def tidy(self, path: FoundJourney) -> FoundJourney:
+        """The same journey with its interchanges where one would have them."""
+        return tidy(self.timetable, self.cancellations, path)
 
     def list_departures(self, query: Query, window: Window, begin_s: int, length_s: int) -> Int32:
         """Just after the range's end, and when one would leave in it to board something, the last first.
@@ -365,7 +377,7 @@ class Router:
         The kernel's times, see `run`.
         """
         side = self.sides[window.is_mirrored]
-        access, _ = ends_of(query, is_mirrored=window.is_mirrored)
+        access, _ = self.kernel_ends(query, is_mirrored=window.is_mirrored)
         is_departure = np.zeros(length_s + 1, dtype=np.bool_)
         mark_departures(side.times, self.get_instances(window), access, begin_s, is_departure)
         # After the end too, so that nobody leaves in the range who would better leave after it.
@@ -396,14 +408,17 @@ class Router:
             if known is not None:
                 self._laid_out.move_to_end(window)
                 return known
-        laid_out = self.sides[window.is_mirrored].layout.lay_out(
-            self.cancellations, window, lambda day: self.get_start_s(day, window.day)
-        )
+        laid_out = self._lay_out(window)
         with self._lock:
             self._laid_out[window] = laid_out
             while len(self._laid_out) > INSTANCES_KEPT:
                 self._laid_out.popitem(last=False)
         return laid_out
+
+    def _lay_out(self, window: Window) -> Instances:
+        return self.sides[window.is_mirrored].layout.lay_out(
+            self.cancellations, window, lambda day: self.get_start_s(day, window.day)
+        )
 
 
 def ends_of(query: Query, *, is_mirrored: bool) -> tuple[Ends, Ends]:

@@ -143,6 +143,11 @@ def pareto_range(
             world, access, egress, departs_s, ride_count_max=ride_count_max, days=days
         ).items()
     }
+    return pareto(found)
+
+
+def pareto(found: set[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
+    """Those of (departure, arrival, rides) that none other betters."""
     return {
         one
         for one in found
