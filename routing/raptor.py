@@ -87,6 +87,8 @@ class Router:
     timetable, but for `gain_s` that a ride may be faster; without them searches are slower.
     """
 
+    windows_kept = INSTANCES_KEPT
+
     def __init__(
         self,
         timetable: Timetable,
@@ -411,7 +413,7 @@ class Router:
         laid_out = self._lay_out(window)
         with self._lock:
             self._laid_out[window] = laid_out
-            while len(self._laid_out) > INSTANCES_KEPT:
+            while len(self._laid_out) > self.windows_kept:
                 self._laid_out.popitem(last=False)
         return laid_out
 

@@ -77,6 +77,8 @@ class _Crossing:
 class ViaRouter(Router):
     """Searches a router's timetable for journeys that are at these places, in this order."""
 
+    windows_kept = 4
+
     def __init__(self, router: Router, vias: Sequence[Via]) -> None:
         assert 0 < len(vias) <= VIAS_MAX, "so many layers as there are places, and one"
         super().__init__(

@@ -51,6 +51,8 @@ def plan(
     bike_between: Annotated[
         bool, typer.Option("--bike-between", help="Shared bikes between two rides too.")
     ] = False,
+    via: Annotated[list[str], typer.Option(help="A place on the way; up to two, in order.")] = [],  # noqa: B006
+    stay: Annotated[list[int], typer.Option(help="Minutes to stay there, for each --via.", min=0)] = [],  # noqa: B006
     language: Annotated[str, typer.Option(help="Names in ja, en, ko, zh-Hans where known.")] = "",
     count: Annotated[int, typer.Option(help="Journeys at least, if there are so many.", min=1, max=20)] = 3,
     map_file: Annotated[
@@ -65,6 +67,7 @@ def plan(
       maas plan Tochomae Takeshiba --language en
       maas plan 都庁前 竹芝 --cheapest
       maas plan 都庁前 竹芝 --fewest-steps
+      maas plan 都庁前 竹芝 --via 大門 --stay 30
       maas plan 35.6896,139.6923 竹芝 --bike --bike-between
       maas plan 都庁前 大島 --map journeys.svg
       maas plan 35.6896,139.6917 demo:Toei.Oedo.Daimon --at 2026-05-20T09:00 --arrive-by
@@ -73,24 +76,24 @@ def plan(
         raise CommandFailed(f"--map {map_file}: end the file's name in .svg or .html.")
     settings = Settings.from_environment(os.environ)
     address = house_url(url, settings)
-    query = {
+    if cheapest and fewest_steps:
+        raise CommandFailed("--cheapest and --fewest-steps: one of them decides the order. Leave one out.")
+    rank = "price" if cheapest else "walking" if fewest_steps else ""
+    ways = "WALK,RENTAL" if bike else ""
+    asked = {
         "fromPlace": origin,
         "toPlace": destination,
         "arriveBy": "true" if arrive_by else "false",
         "numItineraries": str(count),
+        "rank": rank,
+        **dict.fromkeys(("preTransitModes", "postTransitModes", "directModes"), ways),
+        "transferModes": "WALK,RENTAL" if bike_between else "",
+        "via": ",".join(via),
+        "viaMinimumStay": ",".join(map(str, stay)),
+        "time": _checked_time(at) if at else "",
+        "language": language,
     }
-    if cheapest and fewest_steps:
-        raise CommandFailed("--cheapest and --fewest-steps: one of them decides the order. Leave one out.")
-    if cheapest or fewest_steps:
-        query["rank"] = "price" if cheapest else "walking"
-    if bike:
-        query |= dict.fromkeys(("preTransitModes", "postTransitModes", "directModes"), "WALK,RENTAL")
-    if bike_between:
-        query["transferModes"] = "WALK,RENTAL"
-    if at:
-        query["time"] = _checked_time(at)
-    if language:
-        query["language"] = language
+    query = {name: value for name, value in asked.items() if value}
     answer = asyncio.run(ask_plan(address, query))
     print_plan(answer, Console(highlight=False))
     if map_file is not None and list_shown(answer):

@@ -54,7 +54,7 @@ def find_walk(
     network: Network, request: PlanRequest, origin: End, destination: End, limits: Limits
 ) -> Journey | None:
     """The walk all the way, if one is wanted and is short enough."""
-    if Mode.WALK not in limits.direct_by or not limits.direct_s_max:
+    if limits.vias or Mode.WALK not in limits.direct_by or not limits.direct_s_max:
         return None
     if not all(is_matched(network, end, limits) for end in (origin, destination)):
         return None

@@ -16,6 +16,14 @@ ON_FOOT = frozenset({Mode.WALK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ViaAsked:
+    """A place on the way, as it was named, and how long one stays there at least."""
+
+    place: str
+    stay_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an answer must keep to besides.
 
@@ -33,6 +41,7 @@ class Limits:
                      and beyond that ways are estimated
     *_rental         which shared bikes may be taken there
     bikes_between    shared bikes may be taken between two rides
+    vias             the places that it leads over, in order; then nobody walks or cycles all the way
     fewest_steps     not the earliest first but who is least on foot, of those not much later
     """
 
@@ -53,6 +62,7 @@ class Limits:
     egress_rental: RentalFilter = ANY_RENTAL
     direct_rental: RentalFilter = ANY_RENTAL
     bikes_between: bool = False
+    vias: tuple[ViaAsked, ...] = ()
     fewest_steps: bool = False
 
 

@@ -50,8 +50,6 @@ _ON_FOOT = _only("reach is told for those who walk to the first stop and from th
 
 NOT_OFFERED: Mapping[str, NotOffered] = {
     "radius": _only("stops are found by id or name, and walks are limited by their time"),
-    "via": _only("searches have no via stops yet; search to the stop, then on from there"),
-    "viaMinimumStay": _only("searches have no via stops yet", "0"),
     "pedestrianProfile": _only("walks alone are told for those on foot", "FOOT"),
     **{
         f"vehicle{what}": _NO_TRUCKS

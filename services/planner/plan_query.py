@@ -13,6 +13,7 @@ from services.planner.modes import MotisMode
 from services.planner.parameters import Cursor, Modes, PlaceText
 from services.planner.rental_query import RentalQuery
 from services.planner.ride_query import RideQuery
+from services.planner.via_query import ViaQuery
 from services.platform.problem import Problem
 
 _PRICED_MIN = 20
@@ -23,7 +24,7 @@ _WAYS = {MotisMode.WALK: Mode.WALK, MotisMode.RENTAL: Mode.BIKE}
 WalkSeconds = Annotated[int, Field(ge=0, le=DIRECT_S_MAX)]
 
 
-class PlanQuery(RideQuery, RentalQuery):
+class PlanQuery(RideQuery, RentalQuery, ViaQuery):
     """GET /api/v6/plan. A place is `lat,lon`, a stop or station id, or a name.
 
     `transferModes` WALK,RENTAL takes shared bikes between two rides too. `rank` price puts the journey that
@@ -83,6 +84,11 @@ class PlanQuery(RideQuery, RentalQuery):
                 detail="searchWindow: fewest steps are looked for at one hour after another, not in a "
                 "window. Leave it out, and ask for more by numItineraries or pageCursor.",
             )
+        if self.rank == "walking" and self.via:
+            raise Problem(
+                "validation_failed",
+                detail="via: fewest steps are not looked for over places on the way. Leave out via, or rank.",
+            )
         return Limits(
             modes=self.modes,
             duration_s_max=None if self.max_travel_time is None else self.max_travel_time * 60,
@@ -101,6 +107,7 @@ class PlanQuery(RideQuery, RentalQuery):
             egress_rental=self.egress_rental,
             direct_rental=self.direct_rental,
             bikes_between=self._takes_bikes_between(),
+            vias=self.vias,
             fewest_steps=self.rank == "walking",
         )
 

@@ -191,7 +191,7 @@ def _plan_message(query: PlanQuery, request: PlanRequest, answer: Answer) -> Pla
     )
     return PlanMessage(
         request_parameters={
-            name: ",".join(value) if isinstance(value, list) else str(value)
+            name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
             for name, value in parameters.items()
         },
         debug_output={},

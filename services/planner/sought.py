@@ -16,6 +16,7 @@ from routing.errors import OutsideDates
 from routing.frugal import find_frugal, get_walked_s
 from routing.journey import Access, FoundJourney, TripLeg, WalkLeg, resolve, service_day_start
 from routing.raptor import Query, Router
+from routing.via import Via
 from services.planner.bikes.between import find_bike_walks, tell_bikes
 from services.planner.bikes.offers import RentalFilter
 from services.planner.bikes.stations import BikeStations, BikeWalks
@@ -163,8 +164,8 @@ class Sought:
     ) -> list[Candidate]:
         limits = self.limits
         access, egress = ends
-        is_same = set(self.origin.stops) & set(self.destination.stops)
-        if is_same or limits.modes == frozenset() or not access or not egress:
+        is_there = not limits.vias and set(self.origin.stops) & set(self.destination.stops)
+        if is_there or limits.modes == frozenset() or not access or not egress:
             return []
         query = Query(
             at=at,
@@ -180,6 +181,7 @@ class Sought:
             rule=limits.rule,
             manner=limits.manners.on_foot,
             bike_walks=self._bike_walks,
+            vias=self._vias,
         )
         try:
             if is_frugal:
@@ -189,6 +191,14 @@ class Sought:
         except OutsideDates as error:
             raise _outside(error) from error
         return [self._candidate(router, journey) for journey in found]
+
+    @cached_property
+    def _vias(self) -> tuple[Via, ...]:
+        """Raises PlaceNotFound."""
+        return tuple(
+            Via(stops=frozenset(self.network.places.get_stops(asked.place).stops), stay_s=asked.stay_s)
+            for asked in self.limits.vias
+        )
 
     @cached_property
     def _bike_walks(self) -> BikeWalks | None:
@@ -238,7 +248,7 @@ class Sought:
         )
 
     def _find_by_bike(self) -> Journey | None:
-        if Mode.BIKE not in self.limits.direct_by or not self._are_matched:
+        if self.limits.vias or Mode.BIKE not in self.limits.direct_by or not self._are_matched:
             return None
         start, goal, request = point_of(self.origin), point_of(self.destination), self.request
         rental = find_rental_in_time(

@@ -3,7 +3,8 @@
 Idea      How somebody goes (routing/pacing.py; in a wheelchair or with a pram routing/profiles.py), shared
           bikes between rides (bikes/between.py), which modes are ridden (mode_filter.py) and how long
           interchanges take (routing/transfer_rules.py) each make another router of the same arrays, in this
-          order. The last few are kept.
+          order. The last few are kept. Over places on the way leads a router of layers (routing/via.py), of
+          whichever of these; it is several times as large, and fewer are kept.
 """
 
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from routing.raptor import Router
 from routing.streets.ways import ON_FOOT, Manner, Profile
 from routing.timetable import NO
 from routing.transfer_rules import AS_PLANNED, TransferRule, build_with_rule
+from routing.via import Via, ViaRouter
 from services.planner.bikes.stations import BikeWalks
 from services.planner.inside import Inside
 from services.planner.mode_filter import build_filtered
@@ -24,6 +26,8 @@ from services.planner.modes import is_any_scheduled
 
 _KEPT = 8
 """Routers kept; each holds the windows that it laid out."""
+
+_OVER_KEPT = 4
 
 _Key = tuple[Manner, BikeWalks | None, frozenset[Mode] | None, bool, TransferRule]
 
@@ -34,6 +38,7 @@ class Variants:
     def __init__(self) -> None:
         self.inside: Inside | None = None
         self._routers: OrderedDict[_Key, Router] = OrderedDict()
+        self._over: OrderedDict[tuple[_Key, tuple[Via, ...]], Router] = OrderedDict()
         self._lock = Lock()
 
     def get(
@@ -45,15 +50,22 @@ class Variants:
         rule: TransferRule = AS_PLANNED,
         manner: Manner = ON_FOOT,
         bike_walks: BikeWalks | None = None,
+        vias: tuple[Via, ...] = (),
     ) -> Router:
         """The router that uses these modes only (None: any), and trips that take bikes, under this rule.
 
-        Footpaths are walked in this manner; bike_walks are others besides, made for who walks so.
+        It leads over these places (`vias`). Footpaths are walked in this manner; bike_walks are others
+        besides, made for who walks so.
 
         The one given, if nothing of that is asked.
         """
         wanted = None if modes is None or is_any_scheduled(modes) else modes
         is_thinned = wanted is not None or takes_bikes
+        if vias:
+            plain = self.get(
+                router, modes=modes, takes_bikes=takes_bikes, rule=rule, manner=manner, bike_walks=bike_walks
+            )
+            return self._get_over(plain, (manner, bike_walks, wanted, takes_bikes, rule), vias)
         if not is_thinned and rule == AS_PLANNED and manner == ON_FOOT and bike_walks is None:
             return router
         with self._lock:
@@ -72,6 +84,16 @@ class Variants:
                 (manner, bike_walks, wanted, takes_bikes, rule),
                 lambda: _vary(found, wanted, takes_bikes=takes_bikes, rule=rule),
             )
+
+    def _get_over(self, plain: Router, key: _Key, vias: tuple[Via, ...]) -> Router:
+        with self._lock:
+            found = self._over.get((key, vias))
+            if found is None:
+                found = self._over[key, vias] = ViaRouter(plain, vias)
+            self._over.move_to_end((key, vias))
+            while len(self._over) > _OVER_KEPT:
+                self._over.popitem(last=False)
+        return found
 
     def _go(self, router: Router, manner: Manner) -> Router:
         """For who goes in this manner; in a wheelchair without trips that are said to take none."""
