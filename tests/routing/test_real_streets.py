@@ -70,7 +70,7 @@ def oracle_of(plain: PlainMap, profile: Profile) -> PlainStreets:
     )
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_ways_are_those_of_networkx(city: tuple[PlainMap, StreetWays], profile: Profile) -> None:
     plain, ways = city
     oracle = oracle_of(plain, profile)
