@@ -3,7 +3,8 @@
 Problem   The kernel speaks of runs and shifts, and backwards in a mirrored search; and it changes at the
           first stop where it can.
 Idea      `read_journeys` turns rows into rides of the timetable. `tidy` then moves each interchange to where
-          least is ridden (kernels/interchange.py); vehicles, departure and arrival stay.
+          least is ridden (kernels/interchange.py), on the steadiest runs (steadier.py); departure, arrival,
+          first and last vehicle stay.
 Not here  The search (raptor.py), legs and trips (journey.py).
 """
 
@@ -28,6 +29,7 @@ from routing.kernels.arrays import (
     Found,
 )
 from routing.kernels.interchange import best_interchange
+from routing.steadier import make_steadier
 from routing.timetable import Timetable
 from routing.windows import Window
 
@@ -74,11 +76,11 @@ def read_journey(
 def tidy(
     timetable: Timetable, cancellations: Cancellations, path: FoundJourney, *, is_frugal: bool = False
 ) -> FoundJourney:
-    """Change where least is ridden; the vehicles, the departure and the arrival stay.
+    """The steadiest rides in the middle, and changes where least is ridden; departure and arrival stay.
 
     `is_frugal`: and no change is longer on foot than before.
     """
-    rides = list(path.rides)
+    rides = list(make_steadier(timetable, cancellations, path).rides)
     change = np.empty(2, dtype=np.int32)
     for i in range(len(rides) - 1):
         first, second = rides[i], rides[i + 1]
