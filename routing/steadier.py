@@ -10,6 +10,7 @@ Invariant No journey is later, longer or on other lines; the time to spare at it
 Not here  Where one changes: found.py.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from routing.cancellations import Cancellations
@@ -49,32 +50,39 @@ def _find_steadiest(
     timetable: Timetable, cancellations: Cancellations, first: Ride, middle: Ride, last: Ride
 ) -> Ride:
     """The run of the middle ride's line that day with most time at the tighter interchange."""
-    best, most_s = middle, _tightest_s(timetable, first, middle, last)
-    blocks = [
-        block
-        for block in cancellations.list_blocks(middle.line, middle.day)
-        if block.position_from <= middle.board and middle.alight < block.position_to
-    ]
-    later = (run for block in blocks for run in range(max(block.run_from, middle.run + 1), block.run_to))
-    earlier = (
-        run
-        for block in reversed(blocks)
-        for run in range(min(block.run_to, middle.run) - 1, block.run_from - 1, -1)
-    )
-    for runs in (earlier, later):
-        for run in runs:
-            other = _on_run(timetable, middle, run)
-            tightest_s = _tightest_s(timetable, first, other, last)
-            if tightest_s > most_s:
-                best, most_s = other, tightest_s
-            elif tightest_s < most_s:
-                # Farther on, the tighter interchange is tighter still.
-                break
+    before_s, after_s = spare_s(timetable, first, middle), spare_s(timetable, middle, last)
+    if before_s == after_s:
+        return middle
+    best = middle
+    for run in _list_runs(cancellations, middle, are_later=before_s < after_s):
+        other = _on_run(timetable, middle, run)
+        tightest_s = min(
+            before_s + other.departs_s - middle.departs_s, after_s + middle.arrives_s - other.arrives_s
+        )
+        most_s = min(
+            before_s + best.departs_s - middle.departs_s, after_s + middle.arrives_s - best.arrives_s
+        )
+        if tightest_s < most_s:
+            # Farther on, the tighter interchange is tighter still.
+            break
+        if tightest_s > most_s:
+            best = other
     return best
 
 
-def _tightest_s(timetable: Timetable, first: Ride, middle: Ride, last: Ride) -> int:
-    return min(spare_s(timetable, first, middle), spare_s(timetable, middle, last))
+def _list_runs(cancellations: Cancellations, ride: Ride, *, are_later: bool) -> Iterator[int]:
+    """The line's runs that day on which it can be ridden, after its own or before it, the nearest first."""
+    blocks = [
+        block
+        for block in cancellations.list_blocks(ride.line, ride.day)
+        if block.position_from <= ride.board and ride.alight < block.position_to
+    ]
+    if are_later:
+        for block in blocks:
+            yield from range(max(block.run_from, ride.run + 1), block.run_to)
+    else:
+        for block in reversed(blocks):
+            yield from range(min(block.run_to, ride.run) - 1, block.run_from - 1, -1)
 
 
 def _on_run(timetable: Timetable, ride: Ride, run: int) -> Ride:
