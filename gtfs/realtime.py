@@ -49,6 +49,15 @@ class StopRelation(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class VehicleStatus(StrEnum):
+    """Where a vehicle is to the stop that is told: before it, just before it, or at it."""
+
+    IN_TRANSIT_TO = "IN_TRANSIT_TO"
+    INCOMING_AT = "INCOMING_AT"
+    STOPPED_AT = "STOPPED_AT"
+    UNKNOWN = "UNKNOWN"
+
+
 _STOP_RELATIONS = {
     value.number: StopRelation(value.name)
     for value in gtfs_realtime_pb2.TripUpdate.StopTimeUpdate.ScheduleRelationship.DESCRIPTOR.values
@@ -110,7 +119,10 @@ class TripUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehiclePosition:
-    """Where a vehicle is. Bearing in degrees from north; speed in metres per second."""
+    """Where a vehicle is. Bearing in degrees from north; speed in metres per second.
+
+    `status` is to the stop of `stop_sequence` or `stop_id`; where neither is told it means nothing.
+    """
 
     vehicle_id: str | None
     trip: TripRef | None
@@ -120,6 +132,8 @@ class VehiclePosition:
     speed_m_s: float | None
     stop_id: str | None
     measured_at: datetime | None
+    stop_sequence: int | None = None
+    status: VehicleStatus = VehicleStatus.IN_TRANSIT_TO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +270,10 @@ def _positions(entities: list[Any], source: str, notices: Notices) -> Iterable[V
             speed_m_s=vehicle.position.speed if vehicle.position.HasField("speed") else None,
             stop_id=_text(vehicle, "stop_id"),
             measured_at=_instant(vehicle.timestamp),
+            stop_sequence=vehicle.current_stop_sequence
+            if vehicle.HasField("current_stop_sequence")
+            else None,
+            status=VehicleStatus(_name(vehicle, "current_status", VehicleStatus)),
         )
 
 

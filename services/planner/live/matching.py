@@ -42,7 +42,7 @@ class Matched:
     notices: Notices = field(default_factory=Notices)
 
 
-class _Unmatched(Exception):
+class Unmatched(Exception):
     """An update that says nothing to this timetable: the notice's code, and why in words."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -52,17 +52,17 @@ class _Unmatched(Exception):
 
 def match(timetable: Timetable, feed_id: str, message: LiveMessage, *, now: datetime, into: Matched) -> None:
     """Add what the message changes. Raises nothing: what does not match is noted."""
-    matcher = _Matcher(timetable, feed_id, now, into)
+    matcher = Matcher(timetable, feed_id, now, into)
     for update in message.trip_updates:
         into.update_count += 1
         try:
             matcher.add(update)
             into.matched_count += 1
-        except _Unmatched as why:
+        except Unmatched as why:
             into.notices.add(why.code, Severity.WARNING, f"{why}", file=feed_id)
 
 
-class _Matcher:
+class Matcher:
     """One message against one timetable."""
 
     def __init__(self, timetable: Timetable, feed_id: str, now: datetime, into: Matched) -> None:
@@ -75,7 +75,7 @@ class _Matcher:
         self._day_starts: dict[int, float] = {}
 
     def add(self, update: TripUpdate) -> None:
-        """Raises _Unmatched."""
+        """Raises Unmatched."""
         acts: Mapping[TripRelation, Callable[[TripUpdate], None]] = {
             TripRelation.SCHEDULED: self._change,
             TripRelation.UNSCHEDULED: self._change,
@@ -88,7 +88,7 @@ class _Matcher:
         }
         act = acts.get(update.trip.relation)
         if act is None:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_relation_unknown",
                 f"{_name(update.trip)} has a schedule_relationship that is not known.",
             )
@@ -97,26 +97,26 @@ class _Matcher:
     # What becomes of a trip --------------------------------------------------------------------------------
 
     def _cancel(self, update: TripUpdate) -> None:
-        trip, day, _ = self._find(update.trip)
+        trip, day, _ = self.find(update.trip)
         self._into.cancelled.add((trip, day))
 
     def _change(self, update: TripUpdate) -> None:
-        trip, day, planned = self._find(update.trip)
+        trip, day, planned = self.find(update.trip)
         calls = self._apply(update, trip, planned, day)
         self._into.confirmed.add((trip, day))
         if _differ(calls, planned):
             self._into.changes.append(TripChange(trip, day, calls))
 
     def _replace(self, update: TripUpdate) -> None:
-        trip, day, _ = self._find(update.trip)
+        trip, day, _ = self.find(update.trip)
         self._into.confirmed.add((trip, day))
         self._into.changes.append(TripChange(trip, day, self._tell_calls(update, day)))
 
     def _duplicate(self, update: TripUpdate) -> None:
-        model, day, planned = self._find(update.trip)
+        model, day, planned = self.find(update.trip)
         new = update.new_trip
         if new is None or new.trip_id is None or new.start_s is None:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_duplicate_unnamed",
                 f"{_name(update.trip)} is duplicated: trip_properties must give its trip_id and start_time.",
             )
@@ -125,9 +125,7 @@ class _Matcher:
         self._check_new(new.trip_id, day)
         away_s = new.start_s - int(planned.departures_s[0])
         if abs(away_s) > _TIME_S_MAX:
-            raise _Unmatched(
-                "live_time_far", f"{_name(update.trip)} is duplicated more than eight days away."
-            )
+            raise Unmatched("live_time_far", f"{_name(update.trip)} is duplicated more than eight days away.")
         moved = planned._replace(
             arrivals_s=planned.arrivals_s + np.int32(away_s),
             departures_s=planned.departures_s + np.int32(away_s),
@@ -140,7 +138,7 @@ class _Matcher:
         ref, new = update.trip, update.new_trip
         trip_id = (new.trip_id if new is not None else None) or ref.trip_id
         if trip_id is None:
-            raise _Unmatched("live_trip_unnamed", "A new trip has no trip_id.")
+            raise Unmatched("live_trip_unnamed", "A new trip has no trip_id.")
         route = self._find_route(ref)
         on = ref.start_date or self._now.astimezone(self._timetable.zone).date()
         day = (on - self._timetable.first_date).days
@@ -150,11 +148,11 @@ class _Matcher:
     def _check_new(self, trip_id: str, day: int) -> None:
         timetable, public_id = self._timetable, f"{self._feed_id}:{trip_id}"
         if public_id in timetable.trip_index or public_id in self._new_ids:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_trip_exists", f"The new trip `{trip_id}` has the id of another; give it its own."
             )
         if not 0 <= day < timetable.day_count:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_day_unknown", f"The new trip `{trip_id}` runs on a day beyond the timetable."
             )
 
@@ -174,14 +172,14 @@ class _Matcher:
 
     # Which trip, which calls -------------------------------------------------------------------------------
 
-    def _find(self, ref: TripRef) -> tuple[int, int, Calls]:
-        """The trip, its day (an index) and its planned calls. Raises _Unmatched."""
+    def find(self, ref: TripRef) -> tuple[int, int, Calls]:
+        """The trip, its day (an index) and its planned calls. Raises Unmatched."""
         trip = self._find_trip(ref)
         if ref.start_date is not None:
             day = (ref.start_date - self._timetable.first_date).days
             planned = self._planned(trip, day)
             if planned is None:
-                raise _Unmatched(
+                raise Unmatched(
                     "live_trip_not_that_day",
                     f"{_name(ref)} does not run on {ref.start_date} in the timetable.",
                 )
@@ -196,10 +194,10 @@ class _Matcher:
             if trip is None and ref.start_s is not None:
                 trip = timetable.trip_index.get(f"{public_id}@{_clock(ref.start_s)}")
             if trip is None:
-                raise _Unmatched("live_trip_unknown", f"{_name(ref)} is not in the timetable.")
+                raise Unmatched("live_trip_unknown", f"{_name(ref)} is not in the timetable.")
             return trip
         if ref.start_s is None or ref.start_date is None:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_trip_unnamed",
                 f"{_name(ref)}: without a trip_id, route_id, start_time and start_date must say which trip.",
             )
@@ -207,7 +205,7 @@ class _Matcher:
         found = self._list_starts(self._find_route(ref), day).get(ref.start_s, [])
         if len(found) != 1:
             what = "no trip" if not found else f"{len(found)} trips"
-            raise _Unmatched(
+            raise Unmatched(
                 "live_trip_unclear", f"{_name(ref)}: {what} of the timetable start so. Send trip_id."
             )
         return found[0]
@@ -215,7 +213,7 @@ class _Matcher:
     def _find_route(self, ref: TripRef) -> int:
         route = self._timetable.route_index.get(f"{self._feed_id}:{ref.route_id}")
         if route is None:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_route_unknown", f"{_name(ref)}: the timetable has no route `{ref.route_id}`."
             )
         return route
@@ -247,7 +245,7 @@ class _Matcher:
                 )
                 found.append((away_s, day, planned))
         if not found:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_trip_not_that_day", f"{_name(ref)} does not run about now. Send start_date."
             )
         _, day, planned = min(found, key=lambda each: each[:2])
@@ -267,7 +265,7 @@ class _Matcher:
         delay_s = update.delay_s or 0
         cursor = 0
         for told in update.stops:
-            at = self._find_call(trip, planned_stops, told, cursor, update.trip)
+            at = self.find_call(trip, planned_stops, told, cursor, update.trip)
             _shift(arrivals, departures, range(cursor, at), delay_s)
             if told.relation is StopRelation.NO_DATA:
                 delay_s = 0
@@ -286,33 +284,36 @@ class _Matcher:
         return _as_calls(stops, flags, arrivals, departures, update.trip)
 
     def _tell_calls(self, update: TripUpdate, day: int) -> Calls:
-        """The calls of a trip that is told whole. Raises _Unmatched."""
+        """The calls of a trip that is told whole. Raises Unmatched."""
         stops, flags, arrivals, departures = list[int](), list[int](), list[int](), list[int]()
         for told in update.stops:
             if told.relation is StopRelation.SKIPPED:
                 continue
             arrives, departs = told.arrives_at or told.departs_at, told.departs_at or told.arrives_at
             if told.stop_id is None or arrives is None or departs is None:
-                raise _Unmatched(
+                raise Unmatched(
                     "live_call_untold",
                     f"{_name(update.trip)} is told whole: each call needs stop_id and a time.",
                 )
             stops.append(self._find_stop(told.assigned_stop_id or told.stop_id, update.trip))
             flags.append(int(MAY_BOARD | MAY_ALIGHT))
-            arrivals.append(self._seconds(arrives, day))
-            departures.append(self._seconds(departs, day))
+            arrivals.append(self.seconds(arrives, day))
+            departures.append(self.seconds(departs, day))
         if len(stops) < _CALLS_MIN:
-            raise _Unmatched(
+            raise Unmatched(
                 "live_call_untold", f"{_name(update.trip)} is told whole and has fewer than two calls."
             )
         return _as_calls(stops, flags, arrivals, departures, update.trip)
 
-    def _find_call(self, trip: int, planned: list[int], told: StopUpdate, cursor: int, ref: TripRef) -> int:
-        """The call that is told of, from the cursor on: by its number, if it is at that stop; by its stop."""
+    def find_call(self, trip: int, planned: list[int], told: StopUpdate, cursor: int, ref: TripRef) -> int:
+        """The call that is told of, from the cursor on: by its number, if it is at that stop; by its stop.
+
+        Raises Unmatched.
+        """
         at = self._find_numbered(trip, planned, told, cursor)
         if told.stop_id is None:
             if at is None:
-                raise _Unmatched(
+                raise Unmatched(
                     "live_stop_unnamed",
                     f"{_name(ref)}: a call is told of by no stop_id and by no stop_sequence that is to come "
                     f"({told.stop_sequence}). Send one of them as the timetable has it, in order.",
@@ -328,7 +329,7 @@ class _Matcher:
         for at in range(cursor, len(planned)):
             if stations[stop] >= 0 and stations[planned[at]] == stations[stop]:
                 return at
-        raise _Unmatched(
+        raise Unmatched(
             "live_stop_unknown", f"{_name(ref)} does not call at `{told.stop_id}`, or not in this order."
         )
 
@@ -341,14 +342,15 @@ class _Matcher:
     def _find_stop(self, stop_id: str, ref: TripRef) -> int:
         stop = self._timetable.stop_index.get(f"{self._feed_id}:{stop_id}")
         if stop is None:
-            raise _Unmatched("live_stop_unknown", f"{_name(ref)}: the timetable has no stop `{stop_id}`.")
+            raise Unmatched("live_stop_unknown", f"{_name(ref)}: the timetable has no stop `{stop_id}`.")
         return stop
 
     def _delay_s(self, delay_s: int | None, at: datetime | None, planned_s: int, day: int) -> int | None:
         """An absolute time is better than a delay; None where neither is told."""
-        return delay_s if at is None else self._seconds(at, day) - int(planned_s)
+        return delay_s if at is None else self.seconds(at, day) - int(planned_s)
 
-    def _seconds(self, at: datetime, day: int) -> int:
+    def seconds(self, at: datetime, day: int) -> int:
+        """The instant as seconds after that service day's start."""
         if day not in self._day_starts:
             self._day_starts[day] = service_day_start(self._timetable, day).timestamp()
         return round(at.timestamp() - self._day_starts[day])
@@ -365,7 +367,7 @@ def _as_calls(
     stops: list[int], flags: list[int], arrivals: list[int], departures: list[int], ref: TripRef
 ) -> Calls:
     if max(map(abs, (*arrivals, *departures))) > _TIME_S_MAX:
-        raise _Unmatched(
+        raise Unmatched(
             "live_time_far", f"{_name(ref)} has a time more than eight days from its service day."
         )
     return Calls(

@@ -17,6 +17,7 @@ from routing.live.overlay import Overlay, Sailing, lay_over
 from routing.raptor import Router
 from routing.timetable import Timetable
 from services.planner.live.matching import Matched, match
+from services.planner.live.positions import match_positions
 from services.planner.live.store import LiveNews
 
 
@@ -92,6 +93,9 @@ def build_state(
     timetable, matched = planned.timetable, Matched()
     for source in news.sources:
         match(timetable, source.feed_id, source.message, now=now, into=matched)
+    # Behind all trip updates, whichever source they come from: those win.
+    for source in news.sources:
+        match_positions(timetable, source.feed_id, source.message, now=now, into=matched)
     gone = {(trip, (on - timetable.first_date).days) for trip, on in cancelled}
     overlay = lay_over(timetable, matched.changes, matched.extras, gone | matched.cancelled)
     return LiveState(
