@@ -121,13 +121,14 @@ class TripUpdate:
 class VehiclePosition:
     """Where a vehicle is. Bearing in degrees from north; speed in metres per second.
 
-    `status` is to the stop of `stop_sequence` or `stop_id`; where neither is told it means nothing.
+    lat and lon are None where only its stop is told. `status` is to the stop of `stop_sequence` or `stop_id`;
+    where neither is told it means nothing.
     """
 
     vehicle_id: str | None
     trip: TripRef | None
-    lat: float
-    lon: float
+    lat: float | None
+    lon: float | None
     bearing: float | None
     speed_m_s: float | None
     stop_id: str | None
@@ -257,15 +258,22 @@ def _positions(entities: list[Any], source: str, notices: Notices) -> Iterable[V
             continue
         vehicle = entity.vehicle
         lat, lon = vehicle.position.latitude, vehicle.position.longitude
-        if not vehicle.HasField("position") or not _is_place(lat, lon):
-            message = f"Entity `{_string(entity.id)}` has no place on earth; it was left out."
+        is_placed = vehicle.HasField("position") and _is_place(lat, lon)
+        if (
+            not is_placed
+            and not vehicle.HasField("stop_id")
+            and not vehicle.HasField("current_stop_sequence")
+        ):
+            message = (
+                f"Entity `{_string(entity.id)}` has no place on earth and names no stop; it was left out."
+            )
             notices.add("live_position_missing", Severity.WARNING, message, file=source, field="position")
             continue
         yield VehiclePosition(
             vehicle_id=_text(vehicle.vehicle, "id"),
             trip=_trip(vehicle.trip) if vehicle.HasField("trip") else None,
-            lat=lat,
-            lon=lon,
+            lat=lat if is_placed else None,
+            lon=lon if is_placed else None,
             bearing=vehicle.position.bearing if vehicle.position.HasField("bearing") else None,
             speed_m_s=vehicle.position.speed if vehicle.position.HasField("speed") else None,
             stop_id=_text(vehicle, "stop_id"),

@@ -194,6 +194,7 @@ class NetworkInForce:
             if network is None or (
                 await self._sailings.get_version() == network.news.version
                 and await self.live.get_key(now) == network.live.news.key
+                and (network.live.old_at is None or now <= network.live.old_at)
             ):
                 return
             news, live, now = await self._read_news()

@@ -31,7 +31,10 @@ _TIME_S_MAX = 8 * 86_400
 
 @dataclass(slots=True)
 class Matched:
-    """What messages change. `confirmed` are trips that run as the messages say, late or not."""
+    """What messages change. `confirmed` are trips that run as the messages say, late or not.
+
+    `old_at` is when the first of the positions among them says nothing any more; None without any.
+    """
 
     changes: list[TripChange] = field(default_factory=list)
     extras: list[ExtraTrip] = field(default_factory=list)
@@ -40,6 +43,7 @@ class Matched:
     update_count: int = 0
     matched_count: int = 0
     notices: Notices = field(default_factory=Notices)
+    old_at: datetime | None = None
 
 
 class Unmatched(Exception):

@@ -79,6 +79,8 @@ def _add(
     calls = shift_calls(planned, *place, at_s)
     if calls is None:
         return
+    old_at = seen_at + OLD_AFTER
+    into.old_at = old_at if into.old_at is None else min(into.old_at, old_at)
     into.confirmed.add((trip, day))
     if calls is not planned:
         into.changes.append(TripChange(trip, day, calls))
@@ -148,6 +150,8 @@ def _nearest_place(
     timetable: Timetable, position: VehiclePosition, planned: Calls, at_s: int
 ) -> tuple[int, float] | None:
     """The hop that the vehicle is on, by the call it leads to, and its share done; None if far off."""
+    if position.lat is None or position.lon is None:
+        return None
     lat, lon = timetable.stops.lat[planned.stops], timetable.stops.lon[planned.stops]
     # A plane about the vehicle: hops are short beside the earth.
     x = (lon - position.lon) * _DEGREE_M * np.cos(np.radians(position.lat))

@@ -23,7 +23,10 @@ from services.planner.live.store import LiveNews
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveState:
-    """Messages in force on a network. The first one, without messages, is of no network."""
+    """Messages in force on a network. The first one, without messages, is of no network.
+
+    `old_at` is when they must be matched again, though none is new: a vehicle's place is too old then.
+    """
 
     news: LiveNews = field(default_factory=LiveNews)
     overlay: Overlay | None = None
@@ -33,6 +36,7 @@ class LiveState:
     update_count: int = 0
     matched_count: int = 0
     notices: Notices = field(default_factory=Notices)
+    old_at: datetime | None = None
 
     def is_live(self, timetable: Timetable, leg: TripLeg) -> bool:
         """Whether messages say how this trip runs."""
@@ -107,6 +111,7 @@ def build_state(
         update_count=matched.update_count,
         matched_count=matched.matched_count,
         notices=matched.notices,
+        old_at=matched.old_at,
     )
 
 

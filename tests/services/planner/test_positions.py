@@ -20,8 +20,8 @@ from services.planner.live.positions import EARLY_S_MAX, match_positions, shift_
 from services.planner.live.store import LiveNews, LiveSource
 from services.planner.network import Network
 from services.planner.sailings import SailingNews
-from tests.services.planner.conftest import EVENING
-from tests.services.planner.test_live import SHIP, TONIGHT, message, planned, update
+from tests.services.planner.conftest import EVENING, PlanningHouse
+from tests.services.planner.test_live import SHIP, TONIGHT, message, planned, put, update
 
 # Leaves A 100, is at B 200-220, at C 300.
 PLAN = Calls(
@@ -138,6 +138,27 @@ def test_fuzzed_positions_leave_a_whole_network(city: Network, data: st.DataObje
     network = _take_up(city, made.SerializeToString())
     _is_changed(network)
     network.router.timetable.check()
+
+
+async def test_a_place_counts_for_five_minutes_and_needs_no_coordinates(planning: PlanningHouse) -> None:
+    """Nobody sends anything more: what the message says of the vehicle ends all the same."""
+    city = planning.planner.in_force.get()
+    stop_id, arrives, _ = planned(city)[1]
+    now = arrives + timedelta(minutes=10)
+    planning.clock.set(now)
+    made = message(now)
+    seen = made.entity.add(id="v").vehicle
+    seen.trip.trip_id, seen.trip.start_date = SHIP, "20260520"
+    seen.stop_id, seen.current_status, seen.timestamp = stop_id, 2, int(now.timestamp())
+    await put(planning, made)
+    late = planning.planner.in_force.get()
+    assert _is_changed(late)
+    assert late.live.old_at == now + timedelta(minutes=5)
+    planning.clock.set(now + timedelta(minutes=5, seconds=1))
+    await planning.planner.in_force.refresh_news()
+    after = planning.planner.in_force.get()
+    assert after.live.news.sources, "the message itself is still fresh"
+    assert not _is_changed(after)
 
 
 @pytest.mark.real
