@@ -188,6 +188,20 @@ class Journey:
         rides = sum(1 for leg in self.legs if leg.mode not in (Mode.WALK, Mode.BIKE) and not leg.in_seat)
         return max(0, rides - 1)
 
+    @property
+    def walked_s(self) -> int:
+        """Seconds on foot, or in a wheelchair: of all walks of the journey."""
+        return sum(int((leg.arrives_at - leg.departs_at).total_seconds()) for leg in self._walks)
+
+    @property
+    def walked_m(self) -> int:
+        """Metres likewise."""
+        return sum(leg.distance_m for leg in self._walks)
+
+    @property
+    def _walks(self) -> list[Leg]:
+        return [leg for leg in self.legs if leg.mode is Mode.WALK]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:

@@ -162,7 +162,8 @@ def _table(itinerary: dict[str, Any]) -> Table:
     changes = itinerary["transfers"]
     title = (
         f"{starts:%m-%d %H:%M} → {_clock(ends, starts)}   {_duration(itinerary['duration'])}   "
-        f"乗換 {changes} interchange{'' if changes == 1 else 's'}"
+        f"乗換 {changes} interchange{'' if changes == 1 else 's'}   "
+        f"徒歩 {_duration(itinerary['walkingSeconds'])} on foot"
     )
     table = Table(title=title, title_justify="left", caption=_price_line(itinerary), caption_justify="left")
     for heading in ("", "", "", ""):

@@ -2,9 +2,9 @@
 
 Problem   Clients of the MOTIS API exist; they must work here unchanged.
 Idea      The same names and required members. Members without a value are left out, as MOTIS does. Ours are
-          added to an itinerary: `journeyId` (to ask for an offer), `networkVersion`, and `prices` as in our
-          own REST: money is `{"amount_minor", "currency"}`. A leg whose sailing may not land has `status`
-          `conditional` and `statusReason`, what the operator said.
+          added to an itinerary: `journeyId` (to ask for an offer), `networkVersion`, its walks together, and
+          `prices` as in our own REST: money is `{"amount_minor", "currency"}`. A leg whose sailing may not
+          land has `status` `conditional` and `statusReason`, what the operator said.
 Source    MOTIS OpenAPI 2.x, `/api/v6/plan`.
 """
 
@@ -145,7 +145,10 @@ class LegMessage(MotisMessage):
 
 
 class ItineraryMessage(MotisMessage):
-    """A journey. `is_cheapest` marks the least price among the journeys of one answer."""
+    """A journey. `is_cheapest` marks the least price among the journeys of one answer.
+
+    `walking_seconds` and `walking_metres` are all its walks together; these are not of the MOTIS API.
+    """
 
     id: str
     duration: int
@@ -155,6 +158,8 @@ class ItineraryMessage(MotisMessage):
     legs: list[LegMessage]
     journey_id: str
     network_version: str
+    walking_seconds: int
+    walking_metres: int
     prices: list[PriceMessage]
     passes: list[PassOptionMessage]
     is_cheapest: bool | None = None
@@ -224,6 +229,8 @@ def itinerary_message(
         ],
         journey_id=journey.journey_id,
         network_version=journey.network_version,
+        walking_seconds=journey.walked_s,
+        walking_metres=journey.walked_m,
         prices=[price_message(each) for each in priced.prices] if detail.fares else [],
         passes=[pass_option_message(each) for each in priced.passes] if detail.fares else [],
         is_cheapest=is_cheapest or None,

@@ -27,6 +27,7 @@ async def test_it_shows_times_interchanges_and_prices(planning: PlanningHouse) -
         "22:00-06:00 +1",
         "元町港",
         "interchange",
+        "on foot",
         "大人 adult ¥",
         "小児 child ¥",
     ):

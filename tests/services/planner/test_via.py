@@ -45,6 +45,9 @@ async def test_a_journey_leads_over_the_place_and_stays(planning: PlanningHouse)
     assert not body["direct"]
     for itinerary in body["itineraries"]:
         assert stays(itinerary, ON_THE_WAY) >= timedelta(minutes=30)
+        walks = [leg for leg in itinerary["legs"] if leg["mode"] == "WALK"]
+        assert itinerary["walkingSeconds"] == sum(leg["duration"] for leg in walks) > 0
+        assert itinerary["walkingMetres"] == sum(leg["distance"] for leg in walks)
         url = f"/api/journeys/{itinerary['journeyId']}"
         async with planning.house.client.get(url) as response:
             assert (response.status, (await response.json())["legs"]) == (200, itinerary["legs"])
