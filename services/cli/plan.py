@@ -19,6 +19,7 @@ from services.cli.servers import house_url
 from services.platform.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+_WITHOUT_CENTS = frozenset({"KRW", "VND", "CLP"})
 _OK = 200
 _MOVING = timedelta(minutes=10)
 """What moves within so many minutes shows where the lines run."""
@@ -194,6 +195,14 @@ def _distance(leg: dict[str, Any]) -> str:
     return f"{round(leg['distance'])} m" + (" (推定 estimate)" if leg.get("isEstimate") else "")
 
 
+def _money(amount: dict[str, Any]) -> str:
+    """Yen with their sign, another currency with its code; with two digits where it has them."""
+    minor, currency = amount["amount_minor"], amount["currency"]
+    if currency == "JPY":
+        return f"¥{minor:,}"
+    return f"{currency} {minor:,}" if currency in _WITHOUT_CENTS else f"{currency} {minor / 100:,.2f}"
+
+
 def _price_line(itinerary: dict[str, Any]) -> Text:
     """Adult and child a medium; media with the same prices together; or why no price is known.
 
@@ -202,7 +211,7 @@ def _price_line(itinerary: dict[str, Any]) -> Text:
     by_medium: dict[str, list[str]] = {}
     for price in itinerary["prices"]:
         if (total := price.get("total")) is not None:
-            by_medium.setdefault(price["medium"], []).append(f"¥{total['amount_minor']:,}")
+            by_medium.setdefault(price["medium"], []).append(_money(total))
     if not by_medium:
         reason = next((price.get("reason", "") for price in itinerary["prices"]), "")
         return Text(f"運賃不明 price unknown: {reason}", style="yellow")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from services.cli.errors import CommandFailed
-from services.cli.plan import ask_map, ask_plan, plan, print_plan
+from services.cli.plan import _price_line, ask_map, ask_plan, plan, print_plan
 from services.cli.plan_map import list_shown
 from tests.services.planner.conftest import PlanningHouse
 
@@ -98,3 +98,11 @@ async def test_the_journeys_are_drawn_on_the_network(planning: PlanningHouse) ->
     assert svg.count("<polyline") == sum(len(each["legs"]) for each in list_shown(answer))
     assert "元町港" in svg
     assert 'fill="#bbb"' in svg  # the network's stops behind them
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"), [("JPY", "¥1,470"), ("BRL", "BRL 14.70"), ("KRW", "KRW 1,470")]
+)
+def test_a_price_is_shown_in_its_currency(currency: str, shown: str) -> None:
+    price = {"medium": "ic", "rider": "adult", "total": {"amount_minor": 1_470, "currency": currency}}
+    assert shown in _price_line({"prices": [price]}).plain
